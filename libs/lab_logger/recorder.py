@@ -1,0 +1,129 @@
+"""Where the writes of this process go: to the store while it takes them, else to the spool.
+
+Owns that decision, so that a run never fails and never waits twice for a store that does not answer. Once a write went
+to the spool, the later ones follow it there until everything has been brought in, so that writes keep their order.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab_logger import spool
+from lab_logger.errors import SpoolError, StoreError
+from lab_logger.statements import Write
+from lab_logger.storage import EmbeddedStore, Point
+
+RETRY_S = 30.0
+"""How long a store that failed is left alone before a metric is offered to it again; a run's end always tries."""
+
+
+class Recorder:
+    """Writes runs to one store, and to its spool when it must.
+
+    Args:
+        path: The store's file.
+        busy_timeout_s: How long a write waits for another writer, in seconds.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
+        self.store = EmbeddedStore(path, busy_timeout_s=busy_timeout_s)
+        self._retry_at: float | None = None
+        self._has_warned = False
+        self._spool_paths = spool.candidates(path)
+        self._spool_seen: tuple[tuple[int, int], ...] = ()
+
+    def write(self, batch: Sequence[Write], *, durable: bool = False) -> int | None:
+        """Records a batch, in the store if it takes it.
+
+        Returns:
+            How many rows the first write changed, or None when the batch went to the spool.
+        """
+        try:
+            self.store.wait_for_writers(patiently=True)
+            self._bring_in_spooled()
+            changed = self.store.write(batch, durable=durable)
+        except StoreError as error:
+            self._spool(batch, error)
+            return None
+        self._retry_at = None
+        return changed
+
+    def add_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Records metric values, in the store if it takes them."""
+        if self._retry_at is None:
+            try:
+                self.store.add_points(run_id, points)
+            except StoreError as error:
+                self._spool(_points_batch(run_id, points), error)
+        elif time.monotonic() < self._retry_at:
+            self._spool(_points_batch(run_id, points), None)
+        else:
+            self._retry_points(run_id, points)
+
+    def forget_run(self, run_id: str) -> None:
+        """Drops what is kept in memory for a run that has ended."""
+        self.store.forget_run(run_id)
+
+    def _retry_points(self, run_id: str, points: Sequence[Point]) -> None:
+        try:
+            self.store.wait_for_writers(patiently=False)
+            self._bring_in_spooled()
+            self.store.add_points(run_id, points)
+        except StoreError as error:
+            self._spool(_points_batch(run_id, points), error)
+            return
+        self._retry_at = None
+        self.store.wait_for_writers(patiently=True)
+
+    def _bring_in_spooled(self) -> None:
+        stamp = spool.stamp(self._spool_paths)
+        if stamp != self._spool_seen:
+            try:
+                spool.drain(self.store)
+            except SpoolError as error:
+                self._warn("%s; `python -m lab_logger doctor` says more", error)
+            self._spool_seen = spool.stamp(self._spool_paths)
+
+    def _spool(self, batch: Sequence[Write], error: Exception | None) -> None:
+        if error is not None:
+            self._retry_at = time.monotonic() + RETRY_S
+        try:
+            kept_in = spool.append(self.store.path, batch)
+        except SpoolError as spool_error:
+            self._warn("%s; the run goes on, but this record is lost: %s", error, spool_error)
+            return
+        self._warn("%s; the run goes on and is kept in %s until `python -m lab_logger sync`", error, kept_in)
+
+    def _warn(self, message: str, *details: object) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            import logging
+
+            logging.getLogger("lab_logger").warning(message, *details)
+
+
+def _points_batch(run_id: str, points: Sequence[Point]) -> list[Write]:
+    batch: list[Write] = []
+    for name, step, timestamp, value in points:
+        batch.append(("add_series", {"run_id": run_id, "name": name}))
+        values: Mapping[str, object] = {
+            "run_id": run_id,
+            "name": name,
+            "step": step,
+            "timestamp": timestamp,
+            "value": value,
+        }
+        batch.append(("add_point_by_name", values))
+    return batch
+
+
+_recorders: dict[tuple[Path, float], Recorder] = {}
+
+
+def recorder_for(path: Path, *, busy_timeout_s: float) -> Recorder:
+    """Gives the process's recorder of a store; the same one for the same file."""
+    key = (path, busy_timeout_s)
+    recorder = _recorders.get(key)
+    if recorder is None:
+        recorder = _recorders.setdefault(key, Recorder(path, busy_timeout_s=busy_timeout_s))
+    return recorder

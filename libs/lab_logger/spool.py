@@ -1,0 +1,155 @@
+"""What cannot be stored now is kept in a file of its own and brought in later, exactly once.
+
+Owns the spool: a small SQLite file beside the store, or in the user's state folder or the temporary folder when the
+store's folder cannot be written. It holds batches of writes as JSON, numbered in the order they were made; the store
+notes the last number it applied in the same transaction as the batch, so that no crash makes a batch count twice.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab_logger.errors import SpoolError
+from lab_logger.statements import Write
+from lab_logger.storage import EmbeddedStore
+
+_BUSY_TIMEOUT_S = 10.0
+_SCHEMA = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS spool (spool_id TEXT NOT NULL, store TEXT NOT NULL);
+INSERT INTO spool SELECT lower(hex(randomblob(16))), {store} WHERE NOT EXISTS (SELECT 1 FROM spool);
+CREATE TABLE IF NOT EXISTS batches (position INTEGER PRIMARY KEY AUTOINCREMENT, batch TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS rejected (position INTEGER PRIMARY KEY, batch TEXT NOT NULL, error TEXT NOT NULL);
+COMMIT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What one spool file holds: batches still to bring in, and batches the store does not accept."""
+
+    path: Path
+    waiting: int
+    rejected: int
+
+
+def candidates(store_path: Path) -> list[Path]:
+    """Gives the places a store's spool may lie in, in the order they are tried."""
+    import tempfile
+    import zlib
+
+    state = Path(os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state"))
+    own_name = f"{store_path.stem}-{zlib.crc32(os.fsencode(store_path)):08x}.spool.db"
+    return [
+        store_path.with_name(store_path.name + ".spool.db"),
+        state / "lab_logger" / own_name,
+        Path(tempfile.gettempdir()) / f"lab_logger-{own_name}",
+    ]
+
+
+def append(store_path: Path, batch: Sequence[Write]) -> Path:
+    """Keeps a batch for later; it is on disk when this returns.
+
+    Returns:
+        The file that holds it.
+
+    Raises:
+        SpoolError: None of the places can be written.
+    """
+    text = json.dumps(batch, allow_nan=False)
+    problems = []
+    for path in candidates(store_path):
+        try:
+            with closing(_open(path, store_path)) as connection:
+                connection.execute("INSERT INTO batches (batch) VALUES (?)", (text,))
+            return path
+        except (sqlite3.Error, OSError) as error:
+            problems.append(f"{path}: {error}")
+    raise SpoolError("no place for the records that could not be stored; tried " + "; ".join(problems))
+
+
+def drain(store: EmbeddedStore) -> int:
+    """Brings everything that was kept for a store into it, oldest first.
+
+    Returns:
+        How many batches were brought in.
+
+    Raises:
+        StoreError: The store cannot be written; what was not brought in is still kept.
+        SpoolError: A spool file cannot be read.
+    """
+    return sum(_drain_file(path, store) for path in candidates(store.path) if path.exists())
+
+
+def backlog(store_path: Path) -> list[Backlog]:
+    """Tells what is kept for a store, one entry for each spool file there is.
+
+    Raises:
+        SpoolError: A spool file cannot be read.
+    """
+    found = []
+    for path in candidates(store_path):
+        if path.exists():
+            with _reading(path, store_path) as connection:
+                counts = connection.execute("SELECT (SELECT count(*) FROM batches), (SELECT count(*) FROM rejected)")
+                found.append(Backlog(path, *counts.fetchone()))
+    return found
+
+
+def stamp(paths: Iterable[Path]) -> tuple[tuple[int, int], ...]:
+    """Gives a mark of spool files that changes whenever something is kept in them; empty while there are none."""
+    marks = []
+    for path in paths:
+        try:
+            stat = os.stat(path)
+        except OSError:
+            continue
+        marks.append((stat.st_mtime_ns, stat.st_size))
+        log = f"{path}-wal"
+        if os.path.exists(log):
+            stat = os.stat(log)
+            marks.append((stat.st_mtime_ns, stat.st_size))
+    return tuple(marks)
+
+
+def _drain_file(path: Path, store: EmbeddedStore) -> int:
+    brought_in = 0
+    with _reading(path, store.path) as connection:
+        (spool_id,) = connection.execute("SELECT spool_id FROM spool").fetchone()
+        while rows := connection.execute("SELECT position, batch FROM batches ORDER BY position LIMIT 500").fetchall():
+            for position, text in rows:
+                try:
+                    store.bring_in(spool_id, position, json.loads(text))
+                    brought_in += 1
+                except sqlite3.IntegrityError as error:
+                    reject = "INSERT OR REPLACE INTO rejected (position, batch, error) VALUES (?, ?, ?)"
+                    connection.execute(reject, (position, text, str(error)))
+                connection.execute("DELETE FROM batches WHERE position = ?", (position,))
+    return brought_in
+
+
+@contextmanager
+def _reading(path: Path, store_path: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(_open(path, store_path)) as connection:
+            yield connection
+    except (sqlite3.Error, OSError) as error:
+        raise SpoolError(f"cannot read the spool {path} ({error}); it holds runs not yet in {store_path}") from error
+
+
+def _open(path: Path, store_path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'rejected'").fetchone():
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA.format(store="'" + str(store_path).replace("'", "''") + "'"))
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

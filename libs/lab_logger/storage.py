@@ -1,0 +1,322 @@
+"""The embedded store: one SQLite file, written by any number of processes at once.
+
+Owns opening, creating and upgrading the file, and executing batches of writes in transactions. It must not decide what
+happens when a write fails: it raises a `StoreError` that says what and why, and `recorder` decides.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lab_logger import schema, statements
+from lab_logger.errors import NotAStoreError, SchemaTooNewError, StoreError, StoreUnavailableError
+from lab_logger.record import utc_now
+from lab_logger.statements import Write
+
+Point = tuple[str, int, int, float | None]
+"""One metric value: name, step, milliseconds since 1970 in UTC, value (None stands for NaN)."""
+
+_SWITCH_RETRY_S = 0.005
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_REMEDIES = {
+    "SQLITE_BUSY": "another process holds its lock; raise LAB_BUSY_TIMEOUT_S or end that process",
+    "SQLITE_LOCKED": "another connection holds its lock; raise LAB_BUSY_TIMEOUT_S",
+    "SQLITE_READONLY": "it is read-only; make the file and its folder writable, or set DB_PATH to another place",
+    "SQLITE_CANTOPEN": "it cannot be opened; check that the folder exists and is writable, or set DB_PATH",
+    "SQLITE_FULL": "the disk is full; free some space",
+    "SQLITE_IOERR": "the disk does not answer as it should; check free space, quota and the disk itself",
+    "SQLITE_PERM": "access is denied; check the file's permissions",
+    "SQLITE_AUTH": "access is denied; check the file's permissions",
+}
+_NOT_A_STORE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+
+
+def open_database(path: str | os.PathLike[str], *, busy_timeout_s: float) -> sqlite3.Connection:
+    """Opens a store, creating or upgrading it first where needed.
+
+    Safe from any number of processes at once: creation and upgrade are one locked transaction.
+
+    Args:
+        path: The database file; its folder is made if missing.
+        busy_timeout_s: How long to wait for another writer, in seconds.
+
+    Returns:
+        A connection in autocommit mode that may be used from any thread, one at a time.
+
+    Raises:
+        StoreUnavailableError: The file cannot be reached or written now.
+        NotAStoreError: The file is no SQLite database, or a damaged one.
+        SchemaTooNewError: A later version of this package made the file.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"cannot make the folder {path.parent}: {error.strerror}; create it, or set DB_PATH to another place"
+        ) from error
+    try:
+        connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+    try:
+        _bring_up_to_date(connection, busy_timeout_s)
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error as error:
+        connection.close()
+        raise store_error(error, path) from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Gives the schema version of an open database; 0 for an empty file or one that holds `manifests` alone."""
+    try:
+        row = connection.execute("SELECT max(version) FROM schema_versions").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return 0
+        raise
+    return row[0] or 0
+
+
+def store_error(error: sqlite3.Error, path: str | os.PathLike[str]) -> StoreError:
+    """Gives the error of this package that says what a SQLite error means and what to do about it."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith(_NOT_A_STORE) or (isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error)):
+        return NotAStoreError(
+            f"{path} is not a usable SQLite database ({error}); move it away or restore a copy, or set DB_PATH"
+        )
+    remedy = next((text for prefix, text in _REMEDIES.items() if name.startswith(prefix)), "see the error's cause")
+    return StoreUnavailableError(f"cannot use the store {path} ({error}): {remedy}")
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    found = schema_version(connection)
+    if found == schema.VERSION:
+        return
+    if found > schema.VERSION:
+        raise SchemaTooNewError(
+            f"the store has schema version {found}, this lab_logger knows {schema.VERSION}; upgrade lab_logger"
+        )
+    _switch_to_wal(connection, time.monotonic() + busy_timeout_s)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for version in range(schema_version(connection) + 1, schema.VERSION + 1):
+            for statement in _split(schema.migration(version)):
+                connection.execute(statement)
+            connection.execute(statements.RECORD_VERSION, {"version": version, "applied_at": utc_now()})
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _switch_to_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    """SQLite answers 'locked' at once here, without waiting its busy timeout, when two processes switch together."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname.split("_SNAPSHOT")[0] not in _BUSY and "locked" not in str(error):
+                raise
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_SWITCH_RETRY_S)
+
+
+def _split(script: str) -> Iterable[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+class EmbeddedStore:
+    """A store that this process writes to, one transaction at a time; safe to share between threads and over a fork.
+
+    Args:
+        path: The database file; opened at the first write, and again after an error or when the file was replaced.
+        busy_timeout_s: How long a write waits for another writer, in seconds.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
+        self.path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._waits_s = busy_timeout_s
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._series: dict[str, dict[str, int]] = {}
+        self._lock = threading.Lock()
+        _open_stores.add(self)
+
+    def write(self, batch: Sequence[Write], *, durable: bool = False) -> int:
+        """Executes a batch in one transaction.
+
+        Args:
+            batch: The writes, in order.
+            durable: Whether the commit must survive a power cut; every commit survives the end of the process.
+
+        Returns:
+            How many rows the first write changed.
+
+        Raises:
+            StoreError: The store could not be written; nothing of the batch was.
+        """
+        with self._lock:
+            if self._connection is not None and not self._is_same_file():
+                self._close()
+            connection = self._open()
+            try:
+                if durable:
+                    connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("BEGIN IMMEDIATE")
+                changed = [connection.execute(statements.WRITES[name], values).rowcount for name, values in batch]
+                connection.execute("COMMIT")
+                if durable:
+                    connection.execute("PRAGMA synchronous = NORMAL")
+            except sqlite3.Error as error:
+                self._close()
+                raise store_error(error, self.path) from error
+            return changed[0] if changed else 0
+
+    def add_points(self, run_id: str, points: Sequence[Point]) -> None:
+        """Appends metric values in one transaction; a step that is there already takes the new value.
+
+        Raises:
+            StoreError: The store could not be written; nothing of the points was.
+        """
+        with self._lock:
+            connection = self._connection or self._open()
+            known = self._series.setdefault(run_id, {})
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                fresh = {name: self._find_series(run_id, name) for name, _, _, _ in points if name not in known}
+                connection.executemany(
+                    statements.ADD_POINT,
+                    [
+                        {"series": known.get(name) or fresh[name], "step": step, "timestamp": at, "value": value}
+                        for name, step, at, value in points
+                    ],
+                )
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._close()
+                raise store_error(error, self.path) from error
+            if fresh:
+                known.update(fresh)
+
+    def bring_in(self, spool_id: str, position: int, batch: Sequence[Write]) -> None:
+        """Executes a batch from a spool, unless this or a later one of that spool is in the store already.
+
+        Raises:
+            StoreError: The store could not be written.
+            sqlite3.IntegrityError: The store does not accept the batch, now or ever.
+        """
+        with self._lock:
+            connection = self._open()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                applied = connection.execute(statements.SPOOL_POSITION, {"spool_id": spool_id}).fetchone()
+                if applied is None or applied[0] < position:
+                    for name, values in batch:
+                        connection.execute(statements.WRITES[name], values)
+                    mark = {"spool_id": spool_id, "position": position, "applied_at": utc_now()}
+                    connection.execute(statements.ADVANCE_SPOOL, mark)
+                connection.execute("COMMIT")
+            except sqlite3.IntegrityError:
+                connection.execute("ROLLBACK")
+                raise
+            except sqlite3.Error as error:
+                self._close()
+                raise store_error(error, self.path) from error
+
+    def execute(self, statement: str, values: dict[str, object]) -> list[tuple[object, ...]]:
+        """Executes one statement by itself and gives its rows.
+
+        Raises:
+            StoreError: The store could not be read or written.
+        """
+        with self._lock:
+            try:
+                return self._open().execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                self._close()
+                raise store_error(error, self.path) from error
+
+    def forget_run(self, run_id: str) -> None:
+        """Drops what is kept in memory for a run that has ended."""
+        self._series.pop(run_id, None)
+
+    def wait_for_writers(self, *, patiently: bool) -> None:
+        """Sets whether the next writes wait the busy timeout for another writer, or give up at once."""
+        with self._lock:
+            waits_s = self._busy_timeout_s if patiently else 0.0
+            if waits_s != self._waits_s and self._connection is not None:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(waits_s * 1000)}")
+            self._waits_s = waits_s
+
+    def close(self) -> None:
+        """Closes the file; the next write opens it again."""
+        with self._lock:
+            self._close()
+
+    def abandon(self) -> None:
+        """Forgets the connection without closing it: after a fork it belongs to the parent process."""
+        if self._connection is not None:
+            _inherited.append(self._connection)
+        self._connection = None
+        self._series = {}
+        self._lock = threading.Lock()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_database(self.path, busy_timeout_s=self._waits_s)
+            stat = os.stat(self.path)
+            self._file = (stat.st_dev, stat.st_ino)
+        return self._connection
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        self._series = {}
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error:
+                _inherited.append(connection)
+
+    def _is_same_file(self) -> bool:
+        try:
+            stat = os.stat(self.path)
+        except OSError:
+            return False
+        return (stat.st_dev, stat.st_ino) == self._file
+
+    def _find_series(self, run_id: str, name: str) -> int:
+        assert self._connection is not None
+        self._connection.execute(statements.ADD_SERIES, {"run_id": run_id, "name": name})
+        found = self._connection.execute(statements.FIND_SERIES, {"run_id": run_id, "name": name}).fetchone()
+        return int(found[0])
+
+
+_open_stores: "weakref.WeakSet[EmbeddedStore]" = weakref.WeakSet()
+_inherited: list[sqlite3.Connection] = []
+
+
+def _abandon_all() -> None:
+    for store in list(_open_stores):
+        store.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
