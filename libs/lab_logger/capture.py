@@ -58,7 +58,7 @@ _MISLEADING_VARIABLES = frozenset(
     }
 )  # fmt: skip
 _CAREFUL = {
-    "GIT_OPTIONAL_LOCKS": "0",  # never make a commit of the user's wait
+    "GIT_OPTIONAL_LOCKS": "0",  # for the status of submodules; the diff's own refresh of the index gives way to a lock
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_PAGER": "cat",

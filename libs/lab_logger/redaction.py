@@ -27,7 +27,8 @@ _SECRET_WORDS = frozenset(
 _SECRET_PAIRS = frozenset(
     {
         ("access", "key"), ("access", "token"), ("account", "key"), ("api", "key"), ("api", "token"), ("auth", "token"),
-        ("bearer", "token"), ("encryption", "key"), ("private", "key"), ("refresh", "token"), ("secret", "key"),
+        ("bearer", "token"), ("db", "pass"), ("db", "pwd"),
+        ("encryption", "key"), ("private", "key"), ("refresh", "token"), ("secret", "key"),
         ("session", "token"), ("signing", "key"),
     }
 )  # fmt: skip
@@ -52,6 +53,7 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NUMBER_OR_WORD = re.compile(r"[-+]?[\d_]*\.?\d+(e[-+]?\d+)?|true|false|yes|no|on|off|none|null", re.IGNORECASE)
+_PLAIN_WORDS = re.compile(r"[A-Za-z]{1,12}(?:[_.-][A-Za-z]{1,12}){0,3}")
 _ROOTED_PATH = re.compile(r"(~|\.{1,2})?[/\\].*|~|[A-Za-z]:[/\\].*", re.DOTALL)
 _RELATIVE_PATH = re.compile(r"[\w .@-]+([/\\][\w .@-]+)+[/\\]?")
 _RANDOM_PART = re.compile(r"(?=[^/\\]*[A-Z])(?=[^/\\]*[a-z])(?=[^/\\]*\d)[A-Za-z0-9+=_-]{16,}")
@@ -221,7 +223,7 @@ def secret_values(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> tupl
     Args:
         environ: The environment; the values of secret-sounding names count.
         dotenv: What `.env` holds; every value counts but those of ai-lab's own open settings and those that are plainly
-            public: numbers, booleans, paths, addresses without credentials.
+            public: numbers, booleans, short words such as `production`, paths, addresses without credentials.
 
     Values shorter than 6 characters and placeholders such as `<Insert_key_here>` never count: replacing them everywhere
     would do more harm. Of an address with a password, the password counts.
@@ -249,7 +251,7 @@ def _secrets_of(value: str, *, is_named_secret: bool) -> set[str]:
 
 
 def _is_plainly_public(value: str) -> bool:
-    if _NUMBER_OR_WORD.fullmatch(value):
+    if _NUMBER_OR_WORD.fullmatch(value) or _PLAIN_WORDS.fullmatch(value):
         return True
     return _RELATIVE_PATH.fullmatch(value) is not None and _RANDOM_PART.search(value) is None
 

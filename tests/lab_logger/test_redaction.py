@@ -200,7 +200,7 @@ def test_the_environment_gives_the_values_of_secret_names() -> None:
         ("WANDB_PROJECT", "my-project"), ("WANDB_ENTITY", "my-team"), ("WANDB_MODE", "offline"),
         ("LAB_SERVER_URL", "http://127.0.0.1:8000"), ("CORS_ORIGINS", "http://localhost:3000,http://localhost:3001"),
         ("SHORT", "abcde"), ("PORT", "8000000"), ("RATE", "0.000001"), ("RATE", "1e-100"),
-        ("FLAG", "true"), ("FLAG", "False"),
+        ("FLAG", "true"), ("FLAG", "False"), ("ENV", "production"), ("STAGE", "pre-release"),
         ("DATA", "/data/sets"), ("DATA", "./data-sets"), ("DATA", "../data-sets"), ("DATA", "~/data-sets"),
         ("DATA", "C:\\data\\sets"), ("DATA", "data/sets/iris.csv"), ("SITE", "https://example.org/a?b=c"),
         ("OPENAI_API_KEY", "<Insert_key_here>"), ("OPENAI_API_KEY", "<Insert_key_here> ## Agent LLM"),
@@ -233,4 +233,4 @@ def test_what_else_a_dotenv_holds_is_secret(name: str, value: str, expected: tup
 def test_values_come_longest_first_and_once() -> None:
     environ = {"A_TOKEN": "abcdef", "B_TOKEN": "abcdefgh"}
 
-    assert secret_values(environ, {"C": "abcdef", "D": "abcdefg"}) == ("abcdefgh", "abcdefg", "abcdef")
+    assert secret_values(environ, {"C": "abcdef", "D": "abcdef7"}) == ("abcdefgh", "abcdef7", "abcdef")
