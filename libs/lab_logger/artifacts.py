@@ -43,8 +43,9 @@ class Artifact:
 
 def describe(path: str | os.PathLike[str]) -> Artifact:
     """Describes a file or a folder as it is now; links to files are followed, links to folders are not."""
-    absolute = os.path.abspath(os.path.expanduser(os.fspath(path)))
+    absolute = os.path.expanduser(os.fspath(path))
     try:
+        absolute = os.path.abspath(absolute)  # fails when the current folder has been removed
         if os.path.isdir(absolute):
             return _describe_folder(absolute)
         if not os.path.isfile(absolute):

@@ -1,8 +1,10 @@
 """Which run is the current one: context-local, so threads, tasks and nested runs do not mix.
 
-Owns the two context variables. Light on purpose: `import lab_logger` loads this and leaves the rest to the first run.
+Owns the context variables. Light on purpose: `import lab_logger` loads this and leaves the rest to the first run.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ Tokens = tuple[Token["Run | None"], Token[str | None]]
 
 _current: ContextVar["Run | None"] = ContextVar("lab_logger_current_run", default=None)
 _parent: ContextVar[str | None] = ContextVar("lab_logger_parent_run_id", default=None)
+_command: ContextVar[str | None] = ContextVar("lab_logger_command", default=None)
 
 
 def current_run() -> "Run | None":
@@ -50,15 +53,30 @@ def enter(run: "Run") -> Tokens:
 
 def leave(tokens: Tokens) -> None:
     """Takes an `enter` back."""
-    _current.reset(tokens[0])
-    _parent.reset(tokens[1])
+    try:
+        _current.reset(tokens[0])
+        _parent.reset(tokens[1])
+    except ValueError:  # entered in another context, as an async generator may be: there is nothing to take back here
+        return
 
 
-def set_parent(run_id: str | None) -> Token[str | None]:
-    """Sets the parent of the runs started in this context; hand what it gives to `reset_parent`."""
-    return _parent.set(run_id)
+def command() -> str | None:
+    """Gives the command that the runs of this context were started by, when it is another process's."""
+    return _command.get()
 
 
-def reset_parent(token: Token[str | None]) -> None:
-    """Takes a `set_parent` back."""
-    _parent.reset(token)
+@contextmanager
+def child_of(run_id: str | None, *, command: str | None = None) -> Iterator[None]:
+    """Makes the runs started in a with block children of a run, also one of another process, such as a sweep.
+
+    Args:
+        run_id: The parent; None leaves the runs without one.
+        command: The command as typed, for a worker process whose own command line nobody typed; `Run.command` of the
+            parent.
+    """
+    parent_token, command_token = _parent.set(run_id), _command.set(command)
+    try:
+        yield
+    finally:
+        _parent.reset(parent_token)
+        _command.reset(command_token)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from lab_logger.context import active_run, current_run, enter, leave, reset_parent, set_parent
+from lab_logger.context import active_run, child_of, current_run, enter, leave
 from lab_logger.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -70,8 +70,9 @@ def log_run(
         store: The store's file; `DB_PATH` unless given.
 
     Raises:
-        ParameterError: What is decorated is a class or a generator function.
+        ParameterError: What is decorated is no function, a class or a generator function.
     """
+    tags = tags if isinstance(tags, str | Mapping) else tuple(tags or ())  # read once, used by every call
     options: dict[str, Any] = {"dataset_id": dataset_id, "tags": tags, "project": project, "store": store}
     if function is None:
         return lambda decorated: _decorate(decorated, options)
@@ -119,16 +120,6 @@ def start_run(
         yield run
 
 
-@contextmanager
-def child_of(run_id: str | None) -> Iterator[None]:
-    """Makes the runs started in a with block children of a run, also one of another process, such as a sweep."""
-    token = set_parent(run_id)
-    try:
-        yield
-    finally:
-        reset_parent(token)
-
-
 def log_metrics(metrics: Mapping[str, object], step: int | None = None) -> None:
     """Records metric values of the current run; see `Run.log_metrics`."""
     active_run().log_metrics(metrics, step)
@@ -157,6 +148,11 @@ def set_tags(tags: str | Iterable[str]) -> None:
 def _decorate(function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
     import inspect
 
+    if not callable(function):
+        raise ParameterError(
+            f"log_run got {function!r}, which is not a function; write @log_run or @log_run(dataset_id=...), "
+            "and put it below @staticmethod, @classmethod and @property"
+        )
     if inspect.isclass(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         kind = "a class" if inspect.isclass(function) else "a generator function"
         raise ParameterError(
@@ -169,10 +165,9 @@ def _decorate(function: Callable[..., Any], options: Mapping[str, Any]) -> Calla
         from lab_logger import calls, capture
         from lab_logger.run import Run
 
-        try:
-            params = calls.bound_params(signature, args, kwargs, skip_first=calls.is_method(function, signature))
-        except TypeError:
-            return None  # the call itself raises the same error, in its own words
+        params = calls.params_of_call(function, signature, args, kwargs)
+        if params is None:
+            return None  # the call itself raises the error, in its own words
         return Run(params=params, code_folder=capture.source_directory(function), **options)
 
     if inspect.iscoroutinefunction(function):
@@ -237,4 +232,7 @@ def _traceback_of(error: BaseException) -> str:
     start = error.__traceback__
     while start is not None and start.tb_next is not None and start.tb_frame.f_code.co_filename in _OWN_FILES:
         start = start.tb_next
-    return "".join(traceback.format_exception(type(error), error, start))
+    try:
+        return "".join(traceback.format_exception(type(error), error, start))
+    except Exception:  # noqa: BLE001 - an exception's own methods may raise anything, and must not replace it
+        return "".join(traceback.format_tb(start)) + f"{type(error).__qualname__} without a readable form\n"

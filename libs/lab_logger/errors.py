@@ -13,6 +13,7 @@ asked for; what goes wrong while a run is being recorded is a warning instead, b
     │   ├── SchemaTooNewError       a newer version wrote the store
     │   └── NotAStoreError          the file is something else
     └── SpoolError                  a spool file cannot be read or brought in
+        └── RejectedBatchError      the store never accepts this record of a spool
 """
 
 
@@ -54,3 +55,7 @@ class NotAStoreError(StoreError):
 
 class SpoolError(LabLoggerError):
     """A spool file cannot be read or brought in."""
+
+
+class RejectedBatchError(SpoolError):
+    """What a spool holds is nothing that the store accepts, now or ever."""

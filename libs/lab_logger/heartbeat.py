@@ -24,8 +24,12 @@ def begin(run_id: str, recorder: Recorder) -> None:
     with _guard:
         _living[run_id] = recorder
         if _pulse is None or not _pulse.is_alive():
-            _pulse = threading.Thread(target=_beat_forever, name="lab_logger-heartbeat", daemon=True)
-            _pulse.start()
+            pulse = threading.Thread(target=_beat_forever, name="lab_logger-heartbeat", daemon=True)
+            try:
+                pulse.start()
+            except RuntimeError:  # no more threads, or the interpreter is leaving: the run matters more than its pulse
+                return
+            _pulse = pulse
 
 
 def end(run_id: str) -> None:

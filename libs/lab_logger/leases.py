@@ -61,7 +61,8 @@ def is_alive(lease: Lease, *, heartbeat_at: str | None, now: str) -> bool:
         now: The current time. Both are ISO 8601 in UTC.
     """
     if lease.host != this_host():
-        return heartbeat_at is not None and seconds_between(heartbeat_at, now) <= HEARTBEAT_EXPIRES_S
+        age_s = _seconds_if_known(heartbeat_at, now)
+        return age_s is not None and age_s <= HEARTBEAT_EXPIRES_S
     if lease.boot != _boot_id():
         return False
     return process_start(lease.pid) == lease.pid_started
@@ -84,13 +85,14 @@ def reap(execute: Execute, *, now: str) -> list[str]:
         points = list(execute(statements.LAST_POINTS, {"run_id": run_id}))
         seen = [heartbeat_at or started_at, *(from_epoch_ms(int(str(timestamp))) for _, _, timestamp in points)]
         finished_at = max(seen)
-        duration_s = max(0.0, seconds_between(started_at, finished_at)) if started_at else None
+        seconds = _seconds_if_known(started_at, finished_at)
+        duration_s = None if seconds is None else max(0.0, seconds)
+        if points:  # first, so that a reader that dies between the two leaves the run to the next reader
+            metrics = dumps({str(name): float("nan") if value is None else value for name, value, _ in points})
+            execute(statements.FILL_METRICS, {"run_id": run_id, "final_metrics_json": metrics})
         execute(
             statements.MARK_KILLED, {"run_id": run_id, "finished_at": finished_at or None, "duration_s": duration_s}
         )
-        if points:
-            metrics = dumps({str(name): float("nan") if value is None else value for name, value, _ in points})
-            execute(statements.FILL_METRICS, {"run_id": run_id, "final_metrics_json": metrics})
     return [run_id for run_id, _, _ in dead]
 
 
@@ -106,10 +108,23 @@ def dead_runs(execute: Execute, *, now: str) -> list[tuple[str, str, str]]:
 
 
 def seconds_between(earlier: str, later: str) -> float:
-    """Gives the seconds from one ISO 8601 time to a later one, negative when it is earlier."""
+    """Gives the seconds from one ISO 8601 time to a later one, negative when it is earlier.
+
+    Raises:
+        ValueError: One of them is no such time.
+        TypeError: One has a time zone and the other has none.
+    """
     from datetime import datetime
 
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def _seconds_if_known(earlier: str | None, later: str) -> float | None:
+    """The same for times that other hands may have written: None where one of them is missing or is no time."""
+    try:
+        return None if earlier is None else seconds_between(earlier, later)
+    except (ValueError, TypeError):
+        return None
 
 
 @cache

@@ -28,7 +28,7 @@ class Recorder:
     def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
         self.store = EmbeddedStore(path, busy_timeout_s=busy_timeout_s)
         self._retry_at: float | None = None
-        self._has_warned = False
+        self._warned: set[str] = set()
         self._spool_paths = spool.candidates(path)
         self._spool_seen: tuple[tuple[int, int], ...] = ()
 
@@ -95,8 +95,8 @@ class Recorder:
         self._warn("%s; the run goes on and is kept in %s until `python -m lab_logger sync`", error, kept_in)
 
     def _warn(self, message: str, *details: object) -> None:
-        if not self._has_warned:
-            self._has_warned = True
+        if message not in self._warned:  # once for each thing that can go wrong
+            self._warned.add(message)
             import logging
 
             logging.getLogger("lab_logger").warning(message, *details)

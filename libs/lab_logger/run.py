@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import cast
+from weakref import WeakSet
 
 from lab_logger import artifacts, capture, context, heartbeat, leases, mirrors, record, settings
 from lab_logger.calls import Outcome, dataset_of
@@ -36,6 +37,7 @@ class Run:
         project: The project's name.
         parent_run_id: The run that this one was started in, or None.
         dataset_id: The dataset's name, or None.
+        command: The command as typed.
         status: "running", then "finished", "failed" or "killed".
     """
 
@@ -63,20 +65,29 @@ class Run:
         self._began_s = time.monotonic()
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        _runs.add(self)
         self._next_steps: dict[str, int] = {}
         self._last_values: dict[str, float] = {}
         self._artifacts: dict[str, tuple[str, int]] = {}
         secrets = tuple((name, os.environ[name]) for name in os.environ if is_secret_name(name))
         self._redactor = _redactor_for(secrets, tuple(resolved.dotenv.items()))
-        self.dataset_id = self._clean(dataset_id) or dataset_of(params) or resolved.dataset_id
+        self.dataset_id = self._clean(dataset_id or dataset_of(params) or resolved.dataset_id)
+        self.command = self._clean(context.command()) or _command(self._redactor)
         self._recorder = recorder_for(resolved.db_path, busy_timeout_s=resolved.busy_timeout_s)
         recorded_params = self._without_secrets(redact_params(record.to_jsonable(dict(params))))
-        self._opening = self._opening_writes(record.dumps(recorded_params), _tag_list(tags), note, code_folder)
+        own_tags = _tag_list(tags)
+        self._opening = self._opening_writes(record.dumps(recorded_params), own_tags, note, code_folder)
         self._recorder.write(self._opening)
         heartbeat.begin(self.run_id, self._recorder)
         self._mirror = mirrors.open_mirror(
             resolved,
-            mirrors.RunStart(self.run_id, self.project, recorded_params, tuple(_tag_list(tags)), self.dataset_id),
+            mirrors.RunStart(
+                self.run_id,
+                self._clean(self.project) or "",
+                recorded_params,
+                tuple(self._clean(tag) or "" for tag in own_tags),
+                self.dataset_id,
+            ),
             on_url=self._keep_url,
         )
 
@@ -105,6 +116,8 @@ class Run:
                 if name not in next_steps:
                     _check_name(name)
                 at_step = next_steps.get(name, 0) if fixed is None else fixed
+                if at_step == _STEP_LIMIT:
+                    raise ParameterError(f"metric {name!r} has a value at the last step there is; give a step")
                 values[name] = value
                 points.append((name, at_step, at, None if value != value else value))  # noqa: PLR0124 - NaN
             if not points:
@@ -114,7 +127,7 @@ class Run:
                 if at_step >= next_steps.get(name, at_step) - 1:
                     next_steps[name] = at_step + 1
                     self._last_values[name] = values[name]
-        self._mirror.log_metrics(values, points[0][1])
+        self._mirror.log_metrics(points)
 
     def log_metric(self, name: str, value: object, step: int | None = None) -> None:
         """Records one metric value; see `log_metrics`."""
@@ -133,8 +146,10 @@ class Run:
             NoActiveRunError: The run has ended.
         """
         self._check_running()
-        writes, found = self._artifact_writes(os.fspath(path))
-        self._recorder.write([*writes, self._artifact_list()])
+        given = os.fsdecode(path)
+        found = artifacts.describe(given)
+        with self._lock:
+            self._recorder.write([self._artifact_write(given, found), self._artifact_list()])
         return found
 
     def set_note(self, note: str | None) -> None:
@@ -171,26 +186,26 @@ class Run:
         outcome = outcome or Outcome()
         for problem in outcome.problems:
             _warn("run %s: %s", self.run_id, problem)
-        final_metrics = {**self._last_values, **outcome.metrics}
+        metrics = self._without_secrets(record.to_jsonable({**self._last_values, **outcome.metrics}))
         self.status = status
-        closing = self._closing_writes(outcome, final_metrics, error)
+        closing = self._closing_writes(outcome, metrics, error)
         if self._recorder.write(closing, durable=True) == 0:
             self._recorder.write([*self._opening, *closing], durable=True)  # the row is gone: the file was replaced
         heartbeat.end(self.run_id)
         self._recorder.forget_run(self.run_id)
-        self._mirror.finish(status, final_metrics, list(self._artifacts))
+        self._mirror.finish(status, metrics if isinstance(metrics, dict) else {}, list(self._artifacts))
 
     def _opening_writes(
         self, params_json: str, tags: Sequence[str], note: str | None, code_folder: Path | None
     ) -> list[Write]:
         git = capture.git_state(code_folder) if code_folder is not None else None
-        git = git or capture.git_state(Path.cwd())
+        git = git or _git_state_here()
         manifest = record.RunRecord(
             run_id=self.run_id,
             timestamp=self.started_at,
             git_hash=git.hash if git else None,
             git_diff=self._clean(git.diff) if git else None,
-            command=_command(self._redactor),
+            command=self.command,
             python_version=capture.python_version(),
             pip_freeze=capture.installed_packages(),
             device_info=_device_json(),
@@ -213,11 +228,11 @@ class Run:
         }
         return [("insert_state", state), *self._tag_writes(tags), ("insert_manifest", manifest.as_row())]
 
-    def _closing_writes(self, outcome: Outcome, metrics: Mapping[str, object], error: str | None) -> list[Write]:
-        recorded = [write for path in outcome.artifacts for write in self._artifact_writes(path)[0]]
+    def _closing_writes(self, outcome: Outcome, metrics: record.JsonValue, error: str | None) -> list[Write]:
+        recorded = [self._artifact_write(path, artifacts.describe(path)) for path in outcome.artifacts]
         manifest = {
             "run_id": self.run_id,
-            "final_metrics_json": record.dumps(self._without_secrets(record.to_jsonable(metrics))),
+            "final_metrics_json": record.dumps(metrics),
             "artifacts_json": self._artifact_list()[1]["artifacts_json"],
         }
         state = {
@@ -235,10 +250,9 @@ class Run:
             writes.append(self._note_write(outcome.note))
         return writes
 
-    def _artifact_writes(self, path: str) -> tuple[list[Write], artifacts.Artifact]:
-        found = artifacts.describe(path)
+    def _artifact_write(self, path: str, found: artifacts.Artifact) -> Write:
         if found.kind == "missing":
-            _warn("run %s: the artifact %s does not exist; it is recorded as missing", self.run_id, path)
+            _warn("run %s: the artifact %s cannot be read or found; it is recorded as missing", self.run_id, path)
         _, position = self._artifacts.setdefault(found.path, (path, len(self._artifacts)))
         values = {
             "run_id": self.run_id,
@@ -250,7 +264,7 @@ class Run:
             "media_type": found.media_type,
             "recorded_at": record.utc_now(),
         }
-        return [("record_artifact", values)], found
+        return "record_artifact", values
 
     def _artifact_list(self) -> Write:
         as_given = [path for path, _ in self._artifacts.values()]
@@ -281,6 +295,19 @@ class Run:
             raise NoActiveRunError(f"run {self.run_id} has ended ({self.status}); log before the run's end")
 
 
+_runs: "WeakSet[Run]" = WeakSet()
+
+
+def _renew_locks() -> None:
+    """A thread that logged while another forked does not exist in the child, where its lock would stay taken."""
+    for run in list(_runs):
+        run._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
 @lru_cache(maxsize=8)
 def _redactor_for(environ: tuple[tuple[str, str], ...], dotenv: tuple[tuple[str, str], ...]) -> Redactor:
     return Redactor(secret_values(dict(environ), dict(dotenv)))
@@ -291,6 +318,13 @@ def _command(redactor: Redactor) -> str | None:
     import shlex
 
     return redactor.text(_storable(shlex.join(redactor.command(capture.command_line()))))
+
+
+def _git_state_here() -> capture.GitState | None:
+    try:
+        return capture.git_state(Path.cwd())
+    except OSError:  # the current folder has been removed
+        return None
 
 
 @cache

@@ -20,11 +20,15 @@ DEFAULT_BUSY_TIMEOUT_S = 10.0
 _ROOT_MARKS = (".env", ".git", DEFAULT_DB_PATH)
 _PLACEHOLDER = re.compile(r"<.*>|your[_-].*here|x{3,}|changeme", re.IGNORECASE)
 _DOTENV_LINE = re.compile(
-    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_.]*)[ \t]*=[ \t]*
-        (?:'(?P<single>(?:\\'|[^'])*)'|"(?P<double>(?:\\.|[^"\\])*)"|(?P<bare>[^\n]*))""",
-    re.MULTILINE | re.VERBOSE,
+    r"""^[ \t]*(?:export[ \t]+)?(?P<name>'[^'\n]+'|[^=\#\s'][^=\#\s]*)[ \t]*=
+        (?:[ \t]+(?P<comment>\#[^\n]*)
+          |[ \t]*(?:'(?P<single>(?:\\.|[^'\\])*)'|"(?P<double>(?:\\.|[^"\\])*)")(?=[ \t]*(?:\#[^\n]*)?$)
+          |[ \t]*(?P<bare>(?!['"])[^\n]*))""",
+    re.MULTILINE | re.VERBOSE | re.DOTALL,
 )
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_SINGLE_QUOTE_ESCAPE = re.compile(r"\\([\\'])")
+_DOUBLE_QUOTE_ESCAPE = re.compile(r"\\([\\'\"abfnrtv])")
+_ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def resolve(
     dotenv = read_dotenv(env_file / ".env") if env_file else {}
     values = _Layered(environment, dotenv)
     root = _nearest(starts, _ROOT_MARKS) or Path(starts[0])
-    db_path, reason = _db_path(store, values, environment, root, env_file)
+    db_path, reason = _db_path(store, values, dotenv, root, env_file)
     return Settings(
         project_name=values.get("PROJECT_NAME", DEFAULT_PROJECT_NAME),
         db_path=db_path,
@@ -144,15 +148,15 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 def parse_dotenv(text: str) -> dict[str, str]:
     """Reads the text of a `.env` file; see `read_dotenv`."""
-    return {match["name"]: _dotenv_value(match) for match in _DOTENV_LINE.finditer(text.replace("\r\n", "\n"))}
+    return {match["name"].strip("'"): _dotenv_value(match) for match in _DOTENV_LINE.finditer(text.replace("\r\n", "\n"))}
 
 
 def _dotenv_value(match: re.Match[str]) -> str:
     if match["single"] is not None:
-        return match["single"].replace("\\'", "'").replace("\\\\", "\\")
+        return _SINGLE_QUOTE_ESCAPE.sub(r"\1", match["single"])
     if match["double"] is not None:
-        return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), match["double"], flags=re.DOTALL)
-    return re.split(r"(?:^|[ \t]+)#", match["bare"], maxsplit=1)[0].strip()
+        return _DOUBLE_QUOTE_ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[1]), match["double"])
+    return "" if match["bare"] is None else re.split(r"[ \t]+#", match["bare"], maxsplit=1)[0].rstrip()
 
 
 def _starts(near: str | os.PathLike[str] | None) -> list[str]:
@@ -186,7 +190,7 @@ def _nearest(starts: Iterable[str], marks: tuple[str, ...]) -> Path | None:
 def _db_path(
     store: str | os.PathLike[str] | None,
     values: Mapping[str, str],
-    environment: Mapping[str, str],
+    dotenv: Mapping[str, str],
     root: Path,
     env_file: Path | None,
 ) -> tuple[Path, str]:
@@ -195,9 +199,9 @@ def _db_path(
     configured = values.get("DB_PATH")
     if configured is None:
         return root / DEFAULT_DB_PATH, f"the default, under {root}"
-    in_environment = environment.get("DB_PATH") == configured
-    base = root if in_environment or env_file is None else env_file
-    reason = "DB_PATH in the environment" if in_environment else f"DB_PATH in {base / '.env'}"
+    is_from_file = env_file is not None and dotenv.get("DB_PATH") == configured  # also when the shell has exported it
+    base = env_file if env_file is not None and is_from_file else root
+    reason = f"DB_PATH in {base / '.env'}" if is_from_file else "DB_PATH in the environment"
     return Path(os.path.normpath(os.path.join(base, os.path.expanduser(configured)))), reason
 
 

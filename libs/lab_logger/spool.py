@@ -8,16 +8,17 @@ notes the last number it applied in the same transaction as the batch, so that n
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab_logger.errors import SpoolError
+from lab_logger.errors import RejectedBatchError, SpoolError
 from lab_logger.statements import Write
 from lab_logger.storage import EmbeddedStore
 
 _BUSY_TIMEOUT_S = 10.0
+_INFINITIES = {"inf": float("inf"), "-inf": float("-inf")}
 _SCHEMA = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS spool (spool_id TEXT NOT NULL, store TEXT NOT NULL);
@@ -60,9 +61,9 @@ def append(store_path: Path, batch: Sequence[Write]) -> Path:
     Raises:
         SpoolError: None of the places can be written.
     """
-    text = json.dumps(batch, allow_nan=False)
+    text = json.dumps([(name, _spelled(values)) for name, values in batch], allow_nan=False)
     problems = []
-    for path in candidates(store_path):
+    for path in sorted(candidates(store_path), key=_is_empty):  # one place while it lasts, to keep the order
         try:
             with closing(_open(path, store_path)) as connection:
                 connection.execute("INSERT INTO batches (batch) VALUES (?)", (text,))
@@ -82,7 +83,16 @@ def drain(store: EmbeddedStore) -> int:
         StoreError: The store cannot be written; what was not brought in is still kept.
         SpoolError: A spool file cannot be read.
     """
-    return sum(_drain_file(path, store) for path in candidates(store.path) if path.exists())
+    brought_in = 0
+    problem = None
+    for path in candidates(store.path):
+        try:
+            brought_in += _drain_file(path, store) if os.path.exists(path) else 0
+        except SpoolError as error:
+            problem = error  # the other places are brought in all the same
+    if problem is not None:
+        raise problem
+    return brought_in
 
 
 def backlog(store_path: Path) -> list[Backlog]:
@@ -93,7 +103,7 @@ def backlog(store_path: Path) -> list[Backlog]:
     """
     found = []
     for path in candidates(store_path):
-        if path.exists():
+        if os.path.exists(path):
             with _reading(path, store_path) as connection:
                 counts = connection.execute("SELECT (SELECT count(*) FROM batches), (SELECT count(*) FROM rejected)")
                 found.append(Backlog(path, *counts.fetchone()))
@@ -123,13 +133,41 @@ def _drain_file(path: Path, store: EmbeddedStore) -> int:
         while rows := connection.execute("SELECT position, batch FROM batches ORDER BY position LIMIT 500").fetchall():
             for position, text in rows:
                 try:
-                    store.bring_in(spool_id, position, json.loads(text))
+                    store.bring_in(spool_id, position, _read_batch(text))
                     brought_in += 1
-                except sqlite3.IntegrityError as error:
+                except RejectedBatchError as error:
                     reject = "INSERT OR REPLACE INTO rejected (position, batch, error) VALUES (?, ?, ?)"
                     connection.execute(reject, (position, text, str(error)))
                 connection.execute("DELETE FROM batches WHERE position = ?", (position,))
     return brought_in
+
+
+def _spelled(values: Mapping[str, object]) -> dict[str, object]:
+    """Infinities, which JSON has no number for, become text."""
+    return {name: str(value) if value in _INFINITIES.values() else value for name, value in values.items()}
+
+
+def _read_batch(text: str) -> list[Write]:
+    try:
+        return [(name, values | _numbers(values)) for name, values in json.loads(text)]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RejectedBatchError(f"no batch of writes: {error}") from error
+
+
+def _numbers(values: Mapping[str, object]) -> dict[str, object]:
+    value = values.get("value")
+    return {"value": _INFINITIES[value]} if isinstance(value, str) and value in _INFINITIES else {}
+
+
+def _is_empty(path: Path) -> bool:
+    """Tells whether a spool file holds nothing that waits; True where that cannot be known."""
+    if not os.path.exists(path):
+        return True
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
+            return connection.execute("SELECT 1 FROM batches LIMIT 1").fetchone() is None
+    except sqlite3.Error:
+        return True
 
 
 @contextmanager

@@ -10,10 +10,17 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lab_logger import schema, statements
-from lab_logger.errors import NotAStoreError, SchemaTooNewError, StoreError, StoreUnavailableError
+from lab_logger.errors import (
+    NotAStoreError,
+    RejectedBatchError,
+    SchemaTooNewError,
+    StoreError,
+    StoreUnavailableError,
+)
 from lab_logger.record import utc_now
 from lab_logger.statements import Write
 
@@ -32,6 +39,8 @@ _REMEDIES = {
     "SQLITE_PERM": "access is denied; check the file's permissions",
     "SQLITE_AUTH": "access is denied; check the file's permissions",
 }
+_NOT_SQL = (LookupError, TypeError, ValueError)
+_NEVER_ACCEPTED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, *_NOT_SQL)
 _NOT_A_STORE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
@@ -86,8 +95,8 @@ def schema_version(connection: sqlite3.Connection) -> int:
     return row[0] or 0
 
 
-def store_error(error: sqlite3.Error, path: str | os.PathLike[str]) -> StoreError:
-    """Gives the error of this package that says what a SQLite error means and what to do about it."""
+def store_error(error: Exception, path: str | os.PathLike[str]) -> StoreError:
+    """Gives the error of this package that says what an error of a statement means and what to do about it."""
     name = getattr(error, "sqlite_errorname", None) or ""
     if name.startswith(_NOT_A_STORE) or (isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error)):
         return NotAStoreError(
@@ -117,6 +126,14 @@ def _bring_up_to_date(connection: sqlite3.Connection, busy_timeout_s: float) -> 
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _execute_spooled(connection: sqlite3.Connection, batch: Sequence[Write]) -> None:
+    try:
+        for name, values in batch:
+            connection.execute(statements.WRITES[name], values)
+    except _NEVER_ACCEPTED as error:
+        raise RejectedBatchError(f"{type(error).__name__}: {error}") from error
 
 
 def _switch_to_wal(connection: sqlite3.Connection, deadline: float) -> None:
@@ -158,6 +175,8 @@ class EmbeddedStore:
         self._file: tuple[int, int] | None = None
         self._series: dict[str, dict[str, int]] = {}
         self._lock = threading.Lock()
+        self._path_text = os.fspath(path)
+        self._close_on_error = _CloseOnError(self)
         _open_stores.add(self)
 
     def write(self, batch: Sequence[Write], *, durable: bool = False) -> int:
@@ -174,10 +193,8 @@ class EmbeddedStore:
             StoreError: The store could not be written; nothing of the batch was.
         """
         with self._lock:
-            if self._connection is not None and not self._is_same_file():
-                self._close()
             connection = self._open()
-            try:
+            with self._close_on_error:
                 if durable:
                     connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("BEGIN IMMEDIATE")
@@ -185,9 +202,6 @@ class EmbeddedStore:
                 connection.execute("COMMIT")
                 if durable:
                     connection.execute("PRAGMA synchronous = NORMAL")
-            except sqlite3.Error as error:
-                self._close()
-                raise store_error(error, self.path) from error
             return changed[0] if changed else 0
 
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
@@ -197,9 +211,9 @@ class EmbeddedStore:
             StoreError: The store could not be written; nothing of the points was.
         """
         with self._lock:
-            connection = self._connection or self._open()
+            connection = self._open()
             known = self._series.setdefault(run_id, {})
-            try:
+            with self._close_on_error:
                 connection.execute("BEGIN IMMEDIATE")
                 fresh = {name: self._find_series(run_id, name) for name, _, _, _ in points if name not in known}
                 connection.executemany(
@@ -210,9 +224,6 @@ class EmbeddedStore:
                     ],
                 )
                 connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                self._close()
-                raise store_error(error, self.path) from error
             if fresh:
                 known.update(fresh)
 
@@ -221,25 +232,18 @@ class EmbeddedStore:
 
         Raises:
             StoreError: The store could not be written.
-            sqlite3.IntegrityError: The store does not accept the batch, now or ever.
+            RejectedBatchError: The store does not accept the batch, now or ever.
         """
         with self._lock:
             connection = self._open()
-            try:
+            with self._close_on_error:
                 connection.execute("BEGIN IMMEDIATE")
                 applied = connection.execute(statements.SPOOL_POSITION, {"spool_id": spool_id}).fetchone()
                 if applied is None or applied[0] < position:
-                    for name, values in batch:
-                        connection.execute(statements.WRITES[name], values)
+                    _execute_spooled(connection, batch)
                     mark = {"spool_id": spool_id, "position": position, "applied_at": utc_now()}
                     connection.execute(statements.ADVANCE_SPOOL, mark)
                 connection.execute("COMMIT")
-            except sqlite3.IntegrityError:
-                connection.execute("ROLLBACK")
-                raise
-            except sqlite3.Error as error:
-                self._close()
-                raise store_error(error, self.path) from error
 
     def execute(self, statement: str, values: dict[str, object]) -> list[tuple[object, ...]]:
         """Executes one statement by itself and gives its rows.
@@ -248,11 +252,9 @@ class EmbeddedStore:
             StoreError: The store could not be read or written.
         """
         with self._lock:
-            try:
-                return self._open().execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                self._close()
-                raise store_error(error, self.path) from error
+            connection = self._open()
+            with self._close_on_error:
+                return connection.execute(statement, values).fetchall()
 
     def forget_run(self, run_id: str) -> None:
         """Drops what is kept in memory for a run that has ended."""
@@ -271,36 +273,40 @@ class EmbeddedStore:
         with self._lock:
             self._close()
 
-    def abandon(self) -> None:
-        """Forgets the connection without closing it: after a fork it belongs to the parent process."""
-        if self._connection is not None:
-            _inherited.append(self._connection)
-        self._connection = None
-        self._series = {}
-        self._lock = threading.Lock()
+    def before_fork(self) -> None:
+        """Waits for the write in progress, holds back the next and closes the file.
+
+        SQLite keeps the locks it holds in memory, which a child copies without holding any: a connection open across a
+        fork would make the child write to a log that others take for abandoned, and delete.
+        """
+        self._lock.acquire()
+        self._close()
+
+    def after_fork(self) -> None:
+        """Lets writes go on, in the parent and in the child."""
+        self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self._file_now() != self._file:
+            self._close()  # deleted or replaced: what is written there would be lost
         if self._connection is None:
             self._connection = open_database(self.path, busy_timeout_s=self._waits_s)
-            stat = os.stat(self.path)
-            self._file = (stat.st_dev, stat.st_ino)
+            self._file = self._file_now()
         return self._connection
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         self._series = {}
         if connection is not None:
-            try:
+            with suppress(sqlite3.Error):
                 connection.close()
-            except sqlite3.Error:
-                _inherited.append(connection)
 
-    def _is_same_file(self) -> bool:
+    def _file_now(self) -> tuple[int, int] | None:
         try:
-            stat = os.stat(self.path)
+            stat = os.stat(self._path_text)
         except OSError:
-            return False
-        return (stat.st_dev, stat.st_ino) == self._file
+            return None
+        return stat.st_dev, stat.st_ino
 
     def _find_series(self, run_id: str, name: str) -> int:
         assert self._connection is not None
@@ -309,14 +315,43 @@ class EmbeddedStore:
         return int(found[0])
 
 
+class _CloseOnError:
+    """Takes back what is not committed, also when Ctrl-C comes in the middle, and says what was wrong.
+
+    A class, because entering a generator costs a tenth of what storing a metric does.
+    """
+
+    def __init__(self, store: EmbeddedStore) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        """Nothing is needed: a connection without a transaction is what a failed one leaves."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        self._store._close()
+        if isinstance(error, sqlite3.Error | UnicodeError | OverflowError):
+            raise store_error(error, self._store.path) from error
+
+
 _open_stores: "weakref.WeakSet[EmbeddedStore]" = weakref.WeakSet()
-_inherited: list[sqlite3.Connection] = []
+_forking = threading.Lock()
+_held_for_fork: list[EmbeddedStore] = []
 
 
-def _abandon_all() -> None:
+def _before_fork() -> None:
+    _forking.acquire()  # one fork at a time; the other end of it is in _after_fork
     for store in list(_open_stores):
-        store.abandon()
+        store.before_fork()
+        _held_for_fork.append(store)
+
+
+def _after_fork() -> None:
+    while _held_for_fork:
+        _held_for_fork.pop().after_fork()
+    _forking.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -8,7 +8,7 @@ import os
 VERSION = 1
 """The schema version this package writes."""
 
-_WORDS = {"sqlite": {"${serial}": "INTEGER PRIMARY KEY", "${clustered}": "WITHOUT ROWID"}}
+_WORDS = {"sqlite": {"${serial}": "INTEGER PRIMARY KEY AUTOINCREMENT", "${clustered}": "WITHOUT ROWID"}}
 
 
 def migration(version: int, *, dialect: str = "sqlite") -> str:
