@@ -19,7 +19,7 @@ help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*##/  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 
 run: $(STAMP)  ## Train a small sweep, store it, rank it over HTTP, say what to type next
-	@$(BIN)/python scripts/demo.py
+	@$(BIN)/python -m scripts.demo
 
 serve: $(STAMP)  ## Start the server (HOST=127.0.0.1 PORT=8000)
 	@$(BIN)/python -m uvicorn backend.api:app --host $(HOST) --port $(PORT)
