@@ -14,7 +14,7 @@ from lab_logger.statements import Write
 from lab_logger.storage import EmbeddedStore, Point
 
 RETRY_S = 30.0
-"""How long a store that failed is left alone before a metric is offered to it again; a run's end always tries."""
+"""How long a store that failed gets no metrics, and no waiting: other writes are offered to it, but do not wait."""
 
 
 class Recorder:
@@ -39,13 +39,13 @@ class Recorder:
             How many rows the first write changed, or None when the batch went to the spool.
         """
         try:
-            self.store.wait_for_writers(patiently=True)
+            self.store.wait_for_writers(patiently=not self._has_just_failed())
             self._bring_in_spooled()
             changed = self.store.write(batch, durable=durable)
         except StoreError as error:
             self._spool(batch, error)
             return None
-        self._retry_at = None
+        self._recovered()
         return changed
 
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
@@ -55,7 +55,7 @@ class Recorder:
                 self.store.add_points(run_id, points)
             except StoreError as error:
                 self._spool(_points_batch(run_id, points), error)
-        elif time.monotonic() < self._retry_at:
+        elif self._has_just_failed():
             self._spool(_points_batch(run_id, points), None)
         else:
             self._retry_points(run_id, points)
@@ -72,8 +72,15 @@ class Recorder:
         except StoreError as error:
             self._spool(_points_batch(run_id, points), error)
             return
-        self._retry_at = None
-        self.store.wait_for_writers(patiently=True)
+        self._recovered()
+
+    def _has_just_failed(self) -> bool:
+        return self._retry_at is not None and time.monotonic() < self._retry_at
+
+    def _recovered(self) -> None:
+        if self._retry_at is not None:
+            self._retry_at = None
+            self.store.wait_for_writers(patiently=True)
 
     def _bring_in_spooled(self) -> None:
         stamp = spool.stamp(self._spool_paths)
@@ -81,7 +88,8 @@ class Recorder:
             try:
                 spool.drain(self.store)
             except SpoolError as error:
-                self._warn("%s; `python -m lab_logger doctor` says more", error)
+                if not self._warned:  # else it has been said where the records are
+                    self._warn("%s; `python -m lab_logger doctor` says more", error)
             self._spool_seen = spool.stamp(self._spool_paths)
 
     def _spool(self, batch: Sequence[Write], error: Exception | None) -> None:

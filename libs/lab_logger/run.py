@@ -352,11 +352,11 @@ def _checked_step(step: object) -> int:
 
 def _check_name(name: object) -> None:
     try:
-        if isinstance(name, str) and name.strip() and name.encode():
+        if isinstance(name, str) and name.strip() and b"\x00" not in name.encode():
             return
     except UnicodeEncodeError:
         pass
-    raise ParameterError(f"the metric name {name!r} is not usable; give text that is not empty")
+    raise ParameterError(f"the metric name {name!r} is not usable; give text that is not empty and has no NUL")
 
 
 def _tag_list(tags: str | Iterable[str] | None) -> list[str]:

@@ -23,7 +23,7 @@ _DOTENV_LINE = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?(?P<name>'[^'\n]+'|[^=\#\s'][^=\#\s]*)[ \t]*=
         (?:[ \t]+(?P<comment>\#[^\n]*)
           |[ \t]*(?:'(?P<single>(?:\\.|[^'\\])*)'|"(?P<double>(?:\\.|[^"\\])*)")(?=[ \t]*(?:\#[^\n]*)?$)
-          |[ \t]*(?P<bare>(?!['"])[^\n]*))""",
+          |[ \t]*+(?P<bare>(?!['"])[^\n]*))""",
     re.MULTILINE | re.VERBOSE | re.DOTALL,
 )
 _SINGLE_QUOTE_ESCAPE = re.compile(r"\\([\\'])")
@@ -148,7 +148,8 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 def parse_dotenv(text: str) -> dict[str, str]:
     """Reads the text of a `.env` file; see `read_dotenv`."""
-    return {match["name"].strip("'"): _dotenv_value(match) for match in _DOTENV_LINE.finditer(text.replace("\r\n", "\n"))}
+    lines = _DOTENV_LINE.finditer(text.replace("\r\n", "\n"))
+    return {match["name"].strip("'"): _dotenv_value(match) for match in lines}
 
 
 def _dotenv_value(match: re.Match[str]) -> str:

@@ -40,7 +40,6 @@ class Backlog:
 
 def candidates(store_path: Path) -> list[Path]:
     """Gives the places a store's spool may lie in, in the order they are tried."""
-    import tempfile
     import zlib
 
     state = Path(os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state"))
@@ -48,8 +47,14 @@ def candidates(store_path: Path) -> list[Path]:
     return [
         store_path.with_name(store_path.name + ".spool.db"),
         state / "lab_logger" / own_name,
-        Path(tempfile.gettempdir()) / f"lab_logger-{own_name}",
+        _temporary_folder() / f"lab_logger-{own_name}",
     ]
+
+
+def _temporary_folder() -> Path:
+    """The usual place, untried: `tempfile` writes a file to find it, and raises where the disk is full."""
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    return Path(next((place for place in named if place), "/tmp"))
 
 
 def append(store_path: Path, batch: Sequence[Write]) -> Path:
@@ -87,7 +92,7 @@ def drain(store: EmbeddedStore) -> int:
     problem = None
     for path in candidates(store.path):
         try:
-            brought_in += _drain_file(path, store) if os.path.exists(path) else 0
+            brought_in += 0 if _is_empty(path) else _drain_file(path, store)
         except SpoolError as error:
             problem = error  # the other places are brought in all the same
     if problem is not None:
@@ -138,7 +143,7 @@ def _drain_file(path: Path, store: EmbeddedStore) -> int:
                 except RejectedBatchError as error:
                     reject = "INSERT OR REPLACE INTO rejected (position, batch, error) VALUES (?, ?, ?)"
                     connection.execute(reject, (position, text, str(error)))
-                connection.execute("DELETE FROM batches WHERE position = ?", (position,))
+            connection.execute("DELETE FROM batches WHERE position <= ?", (rows[-1][0],))
     return brought_in
 
 
@@ -160,14 +165,14 @@ def _numbers(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _is_empty(path: Path) -> bool:
-    """Tells whether a spool file holds nothing that waits; True where that cannot be known."""
+    """Tells whether a spool file is missing or holds nothing that waits; one that cannot be read may hold anything."""
     if not os.path.exists(path):
         return True
     try:
         with closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S)) as connection:
             return connection.execute("SELECT 1 FROM batches LIMIT 1").fetchone() is None
-    except sqlite3.Error:
-        return True
+    except sqlite3.Error as error:
+        return "no such table" in str(error)  # made on a full disk
 
 
 @contextmanager

@@ -39,7 +39,7 @@ _REMEDIES = {
     "SQLITE_PERM": "access is denied; check the file's permissions",
     "SQLITE_AUTH": "access is denied; check the file's permissions",
 }
-_NOT_SQL = (LookupError, TypeError, ValueError)
+_NOT_SQL = (LookupError, OverflowError, TypeError, ValueError)
 _NEVER_ACCEPTED = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, *_NOT_SQL)
 _NOT_A_STORE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 

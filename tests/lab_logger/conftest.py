@@ -56,7 +56,7 @@ class Scripts:
         return finished
 
     def start(
-        self, code: str, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+        self, code: str, *arguments: str, env: Mapping[str, str] | None = None, **options: Any
     ) -> "subprocess.Popen[str]":
         environ = {**os.environ, "PYTHONPATH": str(LIBS), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         process = subprocess.Popen(
@@ -66,7 +66,7 @@ class Scripts:
             stderr=subprocess.PIPE,
             text=True,
             env=environ,
-            cwd=cwd,
+            **options,
         )
         self._started.append(process)
         return process
@@ -96,7 +96,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         place = tmp_path / name.lower()
         place.mkdir()
         monkeypatch.setenv(name, str(place))
-    monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     yield folder

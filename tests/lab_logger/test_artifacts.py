@@ -66,7 +66,9 @@ def test_an_empty_folder_and_an_empty_file(project: Path) -> None:
     (project / "empty").mkdir()
     (project / "nothing.txt").touch()
     with start_run() as run:
-        assert run.log_artifact("empty") == Artifact(str(project / "empty"), "folder", 0, sha256(b""), "inode/directory")
+        assert run.log_artifact("empty") == Artifact(
+            str(project / "empty"), "folder", 0, sha256(b""), "inode/directory"
+        )
         assert run.log_artifact("nothing.txt").size_bytes == 0
 
 

@@ -143,7 +143,9 @@ def test_no_value_loses_a_run_or_its_call(value: object, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("name", ["dataset_id", "dataset_name", "task_name"])
-@pytest.mark.parametrize("value", ["\ud800", 10**5000, Hostile(), np.arange(3)], ids=["surrogate", "huge", "odd", "array"])
+@pytest.mark.parametrize(
+    "value", ["\ud800", 10**5000, Hostile(), np.arange(3)], ids=["surrogate", "huge", "odd", "array"]
+)
 def test_no_dataset_loses_a_run(name: str, value: object, rows: Rows) -> None:
     @log_run
     def train(**options: object) -> None:

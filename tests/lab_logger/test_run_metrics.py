@@ -124,11 +124,10 @@ def test_what_is_no_number_raises_and_nothing_of_the_call_is_recorded(value: Any
     assert final_metrics(rows) == {"good": 2}
 
 
-@pytest.mark.parametrize("name", ["", "  ", 3, None, ("a", "b"), "\ud800", b"a"])
+@pytest.mark.parametrize("name", ["", "  ", 3, None, ("a", "b"), "\ud800", "nul\x00", b"a"])
 def test_what_is_no_name_raises_and_nothing_of_the_call_is_recorded(name: Any, rows: Rows) -> None:
-    with start_run() as run:
-        with pytest.raises(ParameterError, match="metric name"):
-            run.log_metrics({"good": 1, name: 2})
+    with start_run() as run, pytest.raises(ParameterError, match="metric name"):
+        run.log_metrics({"good": 1, name: 2})
     assert rows(POINTS) == []
 
 
@@ -180,5 +179,7 @@ def test_a_run_deleted_by_hand_leaves_no_points_to_another(store: Any, rows: Row
             log(other, 2)
             log(deleted, 666)
             log(deleted, 666)
-        assert rows(f"SELECT p.step, p.value FROM metric_points p JOIN metric_series s USING (series) "
-                    f"WHERE s.run_id = '{other.run_id}'") == [(0, 2)]
+        assert rows(
+            f"SELECT p.step, p.value FROM metric_points p JOIN metric_series s USING (series) "
+            f"WHERE s.run_id = '{other.run_id}'"
+        ) == [(0, 2)]

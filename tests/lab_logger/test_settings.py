@@ -48,10 +48,11 @@ CORPUS = [
     "A='unclosed",
     "A=#hash first",
     "A= # nothing but a comment",
-    "A=\"it's\"",
+    'A="it\'s"',
     "A=b'c'd",
     "A='unclosed\nB=2",
     'A="unclosed\nB=2',
+    "A= 'unclosed\nB=2",
     "A='closed' and more\nB=2",
     'A="C:\\Users\\dir\\new"',
     'A="a\\\\"',
@@ -114,9 +115,7 @@ def test_a_home_folder_is_expanded(project: Path, tmp_path: Path, monkeypatch: p
     assert resolve("~/other.db").db_path == tmp_path / "home" / "other.db"
 
 
-def test_from_any_folder_below_the_project_it_is_the_same_store(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_from_any_folder_below_the_project_it_is_the_same_store(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / ".env").write_text("DB_PATH=data/env.db\n")
     below = project / "notebooks" / "deep"
     below.mkdir(parents=True)
@@ -126,9 +125,7 @@ def test_from_any_folder_below_the_project_it_is_the_same_store(
 
 
 @pytest.mark.parametrize("inner", [".", "package"])
-def test_an_exported_env_file_means_the_same_store(
-    inner: str, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_exported_env_file_means_the_same_store(inner: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / ".env").write_text("DB_PATH=data/env.db\n")
     (project / "package" / ".git").mkdir(parents=True)
     monkeypatch.chdir(project / inner)
