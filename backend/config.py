@@ -1,0 +1,140 @@
+"""The settings of the server and of its clients, read where the logger reads them.
+
+Owns `Settings` and `ClientSettings`. Values come from `lab_logger.settings.resolve`, so that the server and the logger
+always mean the same store. It reads the environment and `.env` when a settings object is made, never at import.
+"""
+
+import os
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from lab_logger import settings as logger_settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""The folder this code runs from; settings are looked for here after the current folder."""
+
+
+def _split_at_commas(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)]
+
+
+class _SharedSource(PydanticBaseSettingsSource):
+    """Gives the settings as the logger resolves them: environment, else the nearest `.env`, else a default."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError("this source gives all of its values together")
+
+    def __call__(self) -> dict[str, Any]:
+        resolved = logger_settings.resolve(near=CHECKOUT)
+        values: dict[str, Any] = {
+            "project_name": resolved.project_name,
+            "project_root": resolved.root,
+            "db_path": resolved.db_path,
+            "busy_timeout_s": resolved.busy_timeout_s,
+        }
+        for name in ("api_token", "allowed_hosts", "cors_origins", "lab_server_url", "lab_api_token"):
+            values[name] = resolved.values.get(name.upper())
+        roots = resolved.values.get("ARTIFACT_ROOTS")
+        if roots is not None:
+            base = resolved.env_file.parent if resolved.env_file else resolved.root
+            values["artifact_roots"] = [base / os.path.expanduser(part) for part in roots.split(os.pathsep) if part]
+        known = self.settings_cls.model_fields
+        return {name: value for name, value in values.items() if name in known and value is not None}
+
+
+class _SharedSettings(BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Takes keyword arguments first, then the logger's resolution, and nothing else."""
+        return init_settings, _SharedSource(settings_cls)
+
+
+class Settings(_SharedSettings):
+    """The settings of the server. A keyword argument wins over the environment and `.env`.
+
+    Raises:
+        lab_logger.SettingsError: A setting that the logger reads too has an impossible value.
+        pydantic.ValidationError: One of the server's own has.
+    """
+
+    project_name: str = Field(min_length=1, description="PROJECT_NAME; what `GET /health` says.")
+    project_root: Path = Field(description="The project's folder; relative artifact paths of older runs start here.")
+    db_path: Path = Field(description="DB_PATH; the SQLite file that holds every run.")
+    busy_timeout_s: float = Field(ge=0, description="LAB_BUSY_TIMEOUT_S; how long a write waits, in seconds.")
+    api_token: SecretStr | None = Field(
+        default=None, description="API_TOKEN; what clients send as `Authorization: Bearer`. Unset: loopback only."
+    )
+    allowed_hosts: CommaSeparated = Field(
+        default=(),
+        description="ALLOWED_HOSTS; host names clients may use beside the loopback names. `*.lab.example` allows every "
+        "name below lab.example, `*` every name.",
+    )
+    cors_origins: CommaSeparated = Field(
+        default=(), description="CORS_ORIGINS; origins whose pages may call the server. `*` allows every origin."
+    )
+    artifact_roots: tuple[Path, ...] = Field(
+        default=(),
+        description="ARTIFACT_ROOTS; folders that artifacts may be downloaded from, separated like PATH. Unset: the "
+        "project's folder and the store's.",
+    )
+
+    @field_validator("api_token")
+    @classmethod
+    def _token_is_sendable(cls, token: SecretStr | None) -> SecretStr | None:
+        text = token.get_secret_value() if token is not None else None
+        if text is not None and (not text.isascii() or not text.isprintable() or not text or " " in text):
+            raise ValueError("API_TOKEN holds spaces or characters that a header cannot carry; set it to plain ASCII")
+        return token
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_host_name(host) for host in hosts)
+
+    @cached_property
+    def download_roots(self) -> tuple[Path, ...]:
+        """The folders that artifacts may be downloaded from, absolute."""
+        roots = self.artifact_roots or (self.project_root, self.db_path.parent)
+        return tuple(Path(os.path.abspath(root)) for root in roots)
+
+
+class ClientSettings(_SharedSettings):
+    """The settings of a client of the server."""
+
+    lab_server_url: str = Field(
+        default="http://127.0.0.1:8000",
+        pattern=r"^https?://[^\s/]+",
+        description="LAB_SERVER_URL; where the server is.",
+    )
+    lab_api_token: SecretStr | None = Field(default=None, description="LAB_API_TOKEN; the server's API_TOKEN.")
+
+
+def _host_name(host: str) -> str:
+    """Takes off what a person copies along from a browser: scheme, port, brackets, a closing slash."""
+    name = host.lower().removeprefix("http://").removeprefix("https://").rstrip("/")
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    try:
+        return str(ip_address(name))
+    except ValueError:
+        return name.partition(":")[0]

@@ -1,0 +1,255 @@
+"""Every error the service answers with, and the problem documents (RFC 9457) that say so.
+
+Owns the tree below, and how any failure, those of the framework included, becomes an `application/problem+json` answer.
+
+    BackendError
+    ├── InvalidRequestError      422  a value of the request cannot be used
+    ├── UnknownRunError          404  no run has the id
+    ├── AmbiguousRunError        409  several runs have ids that start like this
+    ├── UnknownMetricError       404  no such metric
+    ├── UnknownArtifactError     404  the run has no such artifact, or it no longer exists
+    ├── ForbiddenArtifactError   403  the artifact may not be handed out
+    ├── ForbiddenClientError     403  the client is on another machine and no token is set
+    ├── UnauthorizedError        401  the token is missing or wrong
+    ├── MissingHostError         400  the request does not say which host it is for
+    ├── MisdirectedError         421  the request is for a host this service does not answer for
+    └── BodyTooLargeError        413  the body is too long
+
+A `lab_logger.StoreError` is answered with 503.
+"""
+
+import difflib
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+
+from lab_logger import StoreError
+
+MEDIA_TYPE = "application/problem+json"
+MAX_CANDIDATES = 10
+RETRY_AFTER_S = 1
+
+_KIND_PREFIX = "urn:ai-lab:problem:"
+_MAX_SHOWN_CHARS = 200
+
+_log = logging.getLogger(__name__)
+
+
+class BackendError(Exception):
+    """The root: a request that cannot be answered, and why.
+
+    Args:
+        detail: What is wrong, the offending value, and what to do.
+        candidates: What may have been meant; the first ten are shown.
+        errors: The values that cannot be used, as `InvalidValue` objects.
+    """
+
+    status = 500
+    kind = "internal-error"
+    title = "Internal error"
+    headers: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        candidates: Sequence[str] | None = None,
+        errors: Sequence[Mapping[str, object]] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.candidates = None if candidates is None else list(candidates[:MAX_CANDIDATES])
+        self.errors = errors
+
+
+class InvalidRequestError(BackendError):
+    """A value of the request cannot be used."""
+
+    status, kind, title = 422, "invalid-request", "Invalid request"
+
+    @classmethod
+    def of_parameter(cls, name: str, message: str, value: object = None) -> "InvalidRequestError":
+        """Makes the error about one query parameter."""
+        shown = _shown(value)
+        was = "" if value is None else f" (it is {shown!r})"
+        return cls(
+            f"query {name}: {message}{was}", errors=[{"location": f"query {name}", "message": message, "value": shown}]
+        )
+
+
+class UnknownRunError(BackendError):
+    """No run has the id."""
+
+    status, kind, title = 404, "unknown-run", "Unknown run"
+
+
+class AmbiguousRunError(BackendError):
+    """Several runs have ids that start with what was given."""
+
+    status, kind, title = 409, "ambiguous-run-id", "Ambiguous run id"
+
+
+class UnknownMetricError(BackendError):
+    """There is no such metric."""
+
+    status, kind, title = 404, "unknown-metric", "Unknown metric"
+
+
+class UnknownArtifactError(BackendError):
+    """The run has no such artifact, or the artifact no longer exists."""
+
+    status, kind, title = 404, "unknown-artifact", "Unknown artifact"
+
+
+class ForbiddenArtifactError(BackendError):
+    """The artifact may not be handed out."""
+
+    status, kind, title = 403, "forbidden-artifact", "Artifact not served"
+
+
+class ForbiddenClientError(BackendError):
+    """The client is on another machine, and only this one is served."""
+
+    status, kind, title = 403, "forbidden-client", "Only this machine is served"
+
+
+class UnauthorizedError(BackendError):
+    """The token is missing or wrong."""
+
+    status, kind, title = 401, "unauthorized", "Token needed"
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="ai-lab"'}
+
+
+class MissingHostError(BackendError):
+    """The request has no usable Host header."""
+
+    status, kind, title = 400, "missing-host", "Missing host"
+
+
+class MisdirectedError(BackendError):
+    """The Host header names a host that the service does not answer for."""
+
+    status, kind, title = 421, "misdirected-request", "Host not served"
+
+
+class BodyTooLargeError(BackendError):
+    """The request's body is too long."""
+
+    status, kind, title = 413, "body-too-large", "Body too large"
+
+
+def problem(error: BackendError, *, instance: str) -> Response:
+    """Gives the problem document of an error.
+
+    Args:
+        error: What went wrong.
+        instance: The path that was asked for.
+    """
+    document: dict[str, object] = {
+        "type": _KIND_PREFIX + error.kind,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": instance,
+    }
+    if error.errors is not None:
+        document["errors"] = list(error.errors)
+    if error.candidates is not None:
+        document["candidates"] = error.candidates
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return Response(
+        text.encode("utf-8", "replace"), status_code=error.status, media_type=MEDIA_TYPE, headers=dict(error.headers)
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Makes an application answer every failure with a problem document."""
+    app.add_exception_handler(BackendError, _answer_backend_error)
+    app.add_exception_handler(StoreError, _answer_store_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_unexpected_error)
+
+
+async def _answer_backend_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BackendError)
+    return problem(error, instance=request.url.path)
+
+
+async def _answer_store_error(request: Request, error: Exception) -> Response:
+    _log.warning("the store did not answer %s: %s", request.url.path, error)
+    unavailable = BackendError(str(error))
+    unavailable.status, unavailable.kind, unavailable.title = 503, "store-unavailable", "The store is unavailable"
+    unavailable.headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return problem(unavailable, instance=request.url.path)
+
+
+async def _answer_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [_invalid_value(found) for found in error.errors()]
+    detail = "; ".join(_sentence(found) for found in errors)
+    return problem(InvalidRequestError(detail, errors=errors), instance=request.url.path)
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    details = {
+        404: f"there is nothing at {request.url.path}; GET /openapi.json lists the addresses there are",
+        405: f"{request.method} is not possible here; possible: {Headers(error.headers).get('allow', 'nothing')}",
+    }
+    plain = BackendError(details.get(error.status_code, str(error.detail)))
+    plain.status, plain.kind, plain.title = error.status_code, phrase.lower().replace(" ", "-"), phrase
+    plain.headers = error.headers or {}
+    return problem(plain, instance=request.url.path)
+
+
+async def _answer_unexpected_error(request: Request, error: Exception) -> Response:
+    # The traceback follows in the server's own log: the framework raises the error on once it is answered.
+    _log.error("%s %s failed: %r", request.method, request.url.path, error)
+    return problem(
+        BackendError("the service failed on this request; its log has the traceback"), instance=request.url.path
+    )
+
+
+def _invalid_value(found: Mapping[str, Any]) -> dict[str, object]:
+    # Where values do not fit together, or one is missing, the input is everything that was given.
+    is_one_value = len(found["loc"]) > 1 and found["type"] != "missing"
+    value = _shown(found.get("input")) if is_one_value else None
+    location = " ".join(str(part) for part in found["loc"] if part != "")
+    return {"location": location, "message": str(found["msg"]).removeprefix("Value error, "), "value": value}
+
+
+def _sentence(found: Mapping[str, object]) -> str:
+    was = "" if found["value"] is None else f" (it is {found['value']!r})"
+    return f"{found['location']}: {found['message']}{was}"
+
+
+def _shown(value: object) -> str | int | bool | None:
+    """Gives a received value fit to be shown: short, and JSON whatever it is."""
+    if value is None or isinstance(value, bool):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}… [{len(text)} characters in all]"
+
+
+def list_names(names: Iterable[str], *, limit: int = MAX_CANDIDATES) -> str:
+    """Gives names as text, the first `limit` of them."""
+    listed = list(names)
+    shown = ", ".join(repr(name) for name in listed[:limit])
+    return shown + (f" and {len(listed) - limit} more" if len(listed) > limit else "")
+
+
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """Gives the known names in order of likeness to a name that is not among them; the unlike ones in text order."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=MAX_CANDIDATES)
+    return close + [other for other in names if other not in close]

@@ -1,0 +1,96 @@
+"""What a run left: its live metric series and its artifacts."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from backend import db_utils, series
+from backend.artifact_files import OpenFile
+from backend.contract import answer, only, problems
+from backend.errors import UnknownArtifactError
+from backend.models import ArtifactInfo, MetricSeries
+from backend.queries import ArtifactQuery, NoQuery, SeriesQuery
+from backend.routers.paths import RunId
+from backend.service import TheService
+
+router = APIRouter(tags=["artifacts"])
+
+_MAX_INDEX = 2**31 - 1
+
+ArtifactIndex = Annotated[
+    int, Path(ge=0, le=_MAX_INDEX, description="The artifact's place, `index` in the list.", examples=[0])
+]
+
+
+@router.get(
+    "/runs/{run_id:path}/metrics",
+    operation_id="get_metric_series",
+    response_model=dict[str, MetricSeries],
+    responses=problems(404, 409, 503),
+    tags=["runs"],
+    dependencies=[Depends(only(SeriesQuery))],
+)
+def get_metric_series(service: TheService, run_id: RunId, query: Annotated[SeriesQuery, Query()]) -> Response:
+    """Gives the metrics that a run logged while it ran, by name; a run that logged none has none."""
+    with service.reading() as reading:
+        full_id = db_utils.resolve_run_id(reading.connection, run_id)
+        found = series.read_series(reading.connection, full_id, query)
+    return answer(found)
+
+
+@router.get(
+    "/runs/{run_id:path}/artifacts",
+    operation_id="list_artifacts",
+    response_model=list[ArtifactInfo],
+    responses=problems(404, 409, 503),
+    dependencies=[Depends(only(NoQuery))],
+)
+def list_artifacts(service: TheService, run_id: RunId) -> Response:
+    """Lists a run's artifacts, as they were recorded and as they are now."""
+    with service.reading() as reading:
+        full_id = db_utils.resolve_run_id(reading.connection, run_id)
+        recorded = db_utils.list_artifacts(reading.connection, full_id)
+    return answer([service.files.describe(row, run_id=full_id) for row in recorded])
+
+
+@router.get(
+    "/runs/{run_id:path}/artifacts/{index}",
+    operation_id="download_artifact",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The file, as an attachment.",
+            "content": {"*/*": {"schema": {"type": "string", "format": "binary"}, "example": "epoch,loss\n1,0.5\n"}},
+        },
+        **problems(404, 409, 503),
+    },
+    dependencies=[Depends(only(ArtifactQuery))],
+)
+def download_artifact(
+    service: TheService, run_id: RunId, index: ArtifactIndex, query: Annotated[ArtifactQuery, Query()]
+) -> Response:
+    """Sends an artifact's file. Only recorded files below the allowed folders are sent, always as an attachment."""
+    with service.reading() as reading:
+        full_id = db_utils.resolve_run_id(reading.connection, run_id)
+        recorded = db_utils.list_artifacts(reading.connection, full_id)
+    found = next((row for row in recorded if row["position"] == index), None)
+    if found is None:
+        raise UnknownArtifactError(f"run {full_id} has {len(recorded)} artifacts, none with the index {index}")
+    return _attachment(service.files.open(found, within=query.path))
+
+
+def _attachment(file: OpenFile) -> Response:
+    plain_name = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in file.name)
+    exact_name = quote(file.name, safe="", errors="replace")
+    return StreamingResponse(
+        file.chunks(),
+        media_type=file.media_type,
+        headers={
+            "Content-Length": str(file.size_bytes),
+            "Content-Disposition": f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{exact_name}",
+            # Should a browser show the file after all, it runs no script and loads nothing.
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        },
+    )

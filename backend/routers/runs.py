@@ -1,0 +1,101 @@
+"""Listing and ranking runs, showing one, and its note."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from backend import db_utils, facets
+from backend.contract import answer, only, problems
+from backend.models import Facets, NoteUpdate, RunDetail, RunSummary
+from backend.queries import LeaderboardQuery, NoQuery, RunQuery
+from backend.routers.paths import RunId
+from backend.service import TheService
+
+router = APIRouter(tags=["runs"])
+detail_router = APIRouter(tags=["runs"])
+
+
+@router.get(
+    "/runs",
+    operation_id="list_runs",
+    response_model=list[RunSummary],
+    responses={
+        200: {
+            "headers": {
+                "X-Total-Count": {
+                    "description": "How many runs fit the filters in all.",
+                    "schema": {"type": "integer", "minimum": 0},
+                    "example": 480,
+                }
+            }
+        },
+        **problems(503),
+    },
+    dependencies=[Depends(only(RunQuery))],
+)
+def list_runs(service: TheService, query: Annotated[RunQuery, Query()]) -> Response:
+    """Lists runs, newest first unless told otherwise. Every filter given must hold; the header counts all that fit."""
+    with service.reading() as reading:
+        runs, total = db_utils.list_runs(reading, query)
+    return answer(runs, headers={"X-Total-Count": str(total)})
+
+
+@router.get(
+    "/runs/leaderboard",
+    operation_id="leaderboard",
+    response_model=list[RunSummary],
+    responses=problems(404, 503),
+    dependencies=[Depends(only(LeaderboardQuery))],
+)
+def leaderboard(service: TheService, query: Annotated[LeaderboardQuery, Query()]) -> Response:
+    """Ranks runs by a final metric, whatever their status; among equals the newest is first.
+
+    Runs without the metric, or with NaN or an infinity for it, do not rank. A metric that no run of the store has is
+    unknown, unless no run has any.
+    """
+    with service.reading() as reading:
+        runs = db_utils.leaderboard(reading, query)
+    return answer(runs)
+
+
+@router.get(
+    "/runs/facets",
+    operation_id="facets",
+    response_model=Facets,
+    responses=problems(503),
+    dependencies=[Depends(only(NoQuery))],
+)
+def get_facets(service: TheService) -> Response:
+    """Gives the store's own vocabulary: what there is to filter and rank by, and how many runs have it."""
+    with service.reading() as reading:
+        found = reading.recall("facets", lambda: facets.vocabulary(reading.connection, dead=reading.dead))
+    return answer(found)
+
+
+@detail_router.patch(
+    "/runs/{run_id:path}/note",
+    operation_id="update_note",
+    response_model=RunDetail,
+    responses=problems(404, 409, 413, 503),
+    dependencies=[Depends(only(NoQuery))],
+)
+def update_note(service: TheService, run_id: RunId, update: NoteUpdate) -> Response:
+    """Sets or clears a run's note; it is on disk when the answer comes."""
+    full_id = db_utils.update_run_note(service.store, run_id, update.note)
+    with service.reading() as reading:
+        run = db_utils.get_run(reading, full_id)
+    return answer(run)
+
+
+@detail_router.get(
+    "/runs/{run_id:path}",
+    operation_id="get_run",
+    response_model=RunDetail,
+    responses=problems(404, 409, 503),
+    dependencies=[Depends(only(NoQuery))],
+)
+def get_run(service: TheService, run_id: RunId) -> Response:
+    """Gives everything that is known of a run, its live metrics and the state of its artifacts aside."""
+    with service.reading() as reading:
+        run = db_utils.get_run(reading, run_id)
+    return answer(run)

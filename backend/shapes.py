@@ -1,0 +1,85 @@
+"""What a row of the store looks like in an answer.
+
+Owns reading the JSON columns, those of older loggers and of other hands included: a document that is no JSON, or not of
+the expected kind, reads as empty. It must not query anything.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from lab_logger.leases import seconds_between
+from lab_logger.record import JsonValue, loads
+
+Answer = dict[str, Any]
+
+_TEXT_COLUMNS = (
+    "timestamp",
+    "git_hash",
+    "command",
+    "dataset_id",
+    "wandb_url",
+    "note",
+)
+_DETAIL_COLUMNS = ("git_diff", "python_version", "pip_freeze", "device_info", "error", "project", "parent_run_id")
+
+
+def summary(row: RowMapping) -> Answer:
+    """Gives a `RunSummary` from a row of `manifests` joined with the run's status."""
+    answer: Answer = {"run_id": text(row["run_id"])}
+    answer |= {column: text(row[column]) for column in _TEXT_COLUMNS}
+    answer["status"] = row["status"]
+    answer["params"] = loads(text(row["params_json"]), default={})
+    answer["final_metrics"] = loads(text(row["final_metrics_json"]), default={})
+    return answer
+
+
+def detail(row: RowMapping, *, tags: Iterable[str]) -> Answer:
+    """Gives a `RunDetail` from a row of `manifests` joined with `run_state` and `run_index`, and the run's tags."""
+    answer = summary(row)
+    answer |= {column: text(row[column]) for column in _DETAIL_COLUMNS}
+    answer["artifacts"] = artifact_paths(text(row["artifacts_json"]))
+    answer["started_at"] = row["started_at"] or None
+    answer["finished_at"] = text(row["finished_at"])
+    answer["duration_s"] = row["duration_s"] if isinstance(row["duration_s"], float) else None
+    if row["status"] == "killed" and answer["finished_at"] is None:
+        # Found dead in a store that cannot be written: it ended when it was last known to live.
+        answer["finished_at"] = text(row["heartbeat_at"])
+        answer["duration_s"] = _duration_s(answer["started_at"], answer["finished_at"])
+    answer["tags"] = sorted(tags)
+    return answer
+
+
+def artifact_paths(document: str | None) -> list[str]:
+    """Reads `artifacts_json`: a list of paths, or, from other hands, one path or an object that holds paths."""
+    value = loads(document)
+    if value is None and document and document.strip() != "null":
+        value = document
+    return list(_paths_in(value))
+
+
+def _paths_in(value: JsonValue) -> Iterable[str]:
+    if isinstance(value, dict):
+        value = [value["path"]] if "path" in value else list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _paths_in(item)
+    elif value is not None:
+        yield str(value)
+
+
+def text(value: object) -> str | None:
+    """Gives a column's value as text, whatever another program put there."""
+    if value is None or isinstance(value, str):
+        return value
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _duration_s(started_at: str | None, finished_at: str | None) -> float | None:
+    if started_at is None or finished_at is None:
+        return None
+    try:
+        return max(0.0, seconds_between(started_at, finished_at))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,71 @@
+"""The running server against its own OpenAPI document, by schemathesis."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
+
+from backend.api import create_app
+from tests.backend.conftest import settings_for
+from tests.backend.stores import StoredRun, record_artifact, write_points, write_runs
+from tests.live_server import serving
+
+SCHEMA = schemathesis.openapi.from_dict(create_app().openapi())
+OPERATIONS = {
+    operation.ok().label: operation.ok() for operation in SCHEMA.get_all_operations() if isinstance(operation, Ok)
+}
+ASKED = [
+    (label, mode)
+    for label, operation in OPERATIONS.items()
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    # What takes no values cannot be given wrong ones.
+    if mode is GenerationMode.POSITIVE or operation.query or operation.path_parameters or operation.body
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    store = write_runs(
+        folder / "runs.db",
+        [
+            StoredRun("a1", dataset_id="iris", metrics={"accuracy": 0.5, "loss": float("nan")}, params={"lr": 0.1}),
+            StoredRun("a2", status="failed", tags=("baseline",), note="PUBLISH", duration_s=1.5),
+            StoredRun("0", timestamp=None, documents={"params_json": "{", "artifacts_json": "one.csv"}),
+        ],
+    )
+    (folder / "curve.csv").write_text("epoch,loss\n")
+    record_artifact(store, "a1", 0, folder / "curve.csv")
+    record_artifact(store, "a1", 1, folder, kind="folder")
+    write_points(store, "a1", "loss", [(step, step, None if step % 5 == 0 else step / 7) for step in range(100)])
+    with serving(create_app(settings_for(store))) as address:
+        yield address
+
+
+@pytest.mark.parametrize(("label", "mode"), ASKED)
+def test_the_server_keeps_to_its_document(address: str, label: str, mode: GenerationMode) -> None:
+    @settings(
+        max_examples=20,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(case=OPERATIONS[label].as_strategy(generation_mode=mode))
+    def check(case: Any) -> None:
+        _complete(case.query)
+        case.call_and_validate(base_url=address, timeout=30)
+
+    check()
+
+
+def _complete(query: dict[str, Any]) -> None:
+    """Adds the parameters that others need, which OpenAPI has no words for."""
+    if "metric_min" in query or "metric_max" in query:
+        query.setdefault("metric_name", "accuracy")
+    if query.get("sort") == "relevance":
+        query.setdefault("q", "iris")

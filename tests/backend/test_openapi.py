@@ -1,0 +1,112 @@
+"""The OpenAPI document: complete enough that a stranger needs nothing else."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import httpx
+import pytest
+from pydantic import BaseModel
+
+from backend import models
+from backend.api import create_app
+from backend.filters import FILTERS
+from backend.models import Status
+from backend.queries import RunQuery
+
+ENDPOINTS = {
+    "GET /health",
+    "GET /version",
+    "GET /runs",
+    "GET /runs/leaderboard",
+    "GET /runs/compare",
+    "POST /compare",
+    "GET /runs/facets",
+    "GET /runs/{run_id}",
+    "GET /runs/{run_id}/metrics",
+    "GET /runs/{run_id}/artifacts",
+    "GET /runs/{run_id}/artifacts/{index}",
+    "PATCH /runs/{run_id}/note",
+}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app().openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def test_has_every_endpoint_of_the_contract(document: dict[str, Any]) -> None:
+    assert {name for name, _ in operations(document)} == ENDPOINTS
+
+
+def test_every_operation_is_named_explained_and_grouped(document: dict[str, Any]) -> None:
+    identifiers = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(identifiers)) == len(identifiers)
+    for name, operation in operations(document):
+        assert operation["description"], name
+        assert operation["tags"], name
+
+
+def test_every_parameter_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert parameter["description"], (name, parameter["name"])
+            assert "example" in parameter, (name, parameter["name"])
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", []), (name, parameter["name"])
+
+
+def test_every_field_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        if name == "JsonValue":
+            continue
+        assert schema["description"], name
+        for field, details in schema["properties"].items():
+            assert details["description"], (name, field)
+            assert details.get("examples"), (name, field)
+
+
+def test_examples_fit_their_models() -> None:
+    for model in vars(models).values():
+        if isinstance(model, type) and issubclass(model, BaseModel) and model.model_fields:
+            model.model_validate(
+                {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
+            )
+
+
+def test_every_failure_is_a_documented_problem(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        failures = {int(status) for status in operation["responses"]} - {200}
+        assert {400, 403, 421, 422, 500} <= failures, name
+        assert (401 in failures) == (name != "GET /health"), name
+        assert (503 in failures) == (name not in ("GET /health", "GET /version")), name
+        assert (413 in failures) == ("requestBody" in operation), name
+        for status in failures:
+            assert list(operation["responses"][str(status)]["content"]) == ["application/problem+json"], (name, status)
+
+
+def test_says_where_a_token_may_be_needed(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        assert operation["security"] == ([{}] if name == "GET /health" else [{"token": []}, {}]), name
+
+
+def test_every_filter_of_the_contract_is_a_parameter() -> None:
+    contract = (
+        "dataset_id command_substring from_timestamp to_timestamp note_substring has_artifacts metric_name metric_min "
+        "metric_max status tag param q sort order limit offset"
+    )
+    assert set(RunQuery.model_fields) == set(contract.split())
+    assert set(FILTERS) == set(contract.split()) - {"metric_min", "metric_max", "sort", "order", "limit", "offset"}
+    assert set(get_args(Status)) == {"running", "finished", "failed", "killed"}
+
+
+def test_every_operation_refuses_parameters_it_does_not_have(document: dict[str, Any], client: httpx.Client) -> None:
+    for name, _ in operations(document):
+        method, _, path = name.partition(" ")
+        answer = client.request(method, path.format(run_id="x", index=0), params={"no_such": "1"})
+        assert answer.status_code == 422, name
+        assert "'no_such'" in answer.json()["detail"], name
