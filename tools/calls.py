@@ -1,0 +1,233 @@
+"""The REST contract as values: what to send for each endpoint, and how to read what comes back.
+
+Owns `Call` and one function per endpoint. It must not send anything: the clients in `client` do, so that the one that
+waits and the one that awaits say and understand the same.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, Literal, TypedDict, TypeVar, cast
+from urllib.parse import quote
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from backend.models import (
+    ArtifactInfo,
+    Facets,
+    Health,
+    MetricSeries,
+    Problem,
+    RunComparison,
+    RunDetail,
+    RunSummary,
+    Status,
+    Version,
+)
+from tools.errors import LabClientError, UnexpectedAnswerError, api_error
+
+Answer = TypeVar("Answer")
+
+Order = Literal["asc", "desc"]
+
+
+class RunFilters(TypedDict, total=False):
+    """What `GET /runs` filters, orders and pages by; what is left out, or None, does not count."""
+
+    dataset_id: str | None
+    command_substring: str | None
+    from_timestamp: str | None
+    to_timestamp: str | None
+    note_substring: str | None
+    has_artifacts: bool | None
+    metric_name: str | None
+    metric_min: float | None
+    metric_max: float | None
+    status: Status | Sequence[Status] | None
+    tag: str | Sequence[str] | None
+    param: str | Sequence[str] | None
+    q: str | None
+    sort: str | None
+    order: Order | None
+    limit: int | None
+    offset: int | None
+
+
+class LeaderboardOptions(TypedDict, total=False):
+    """What `GET /runs/leaderboard` takes beside the metric; what is left out, or None, does not count."""
+
+    top_k: int | None
+    dataset_id: str | None
+    has_artifacts: bool | None
+    order: Order | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A page of runs.
+
+    Attributes:
+        runs: The runs of the page, in the order asked.
+        total: How many runs fit the filters, those beyond the page included.
+    """
+
+    runs: list[RunSummary]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """One request and the way to read its answer.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, percent-encoded.
+        read: Reads a successful answer.
+        query: The query parameters, in order; a repeated name is a repeated parameter.
+        body: What is sent as JSON, or None.
+    """
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], Answer]
+    query: tuple[tuple[str, str], ...] = ()
+    body: Mapping[str, object] | None = None
+
+
+def health() -> Call[Health]:
+    """`GET /health`."""
+    return Call("GET", "/health", _reader(Health))
+
+
+def version() -> Call[Version]:
+    """`GET /version`."""
+    return Call("GET", "/version", _reader(Version))
+
+
+def list_runs(filters: RunFilters) -> Call[RunPage]:
+    """`GET /runs`."""
+    return Call("GET", "/runs", _read_page, _query(filters))
+
+
+def leaderboard(metric_name: str, options: LeaderboardOptions) -> Call[list[RunSummary]]:
+    """`GET /runs/leaderboard`."""
+    return Call("GET", "/runs/leaderboard", _reader(list[RunSummary]), _query({"metric_name": metric_name, **options}))
+
+
+def facets() -> Call[Facets]:
+    """`GET /runs/facets`."""
+    return Call("GET", "/runs/facets", _reader(Facets))
+
+
+def compare(run_ids: Iterable[str]) -> Call[RunComparison]:
+    """`POST /compare`, which has no limit on the length of an address."""
+    return Call("POST", "/compare", _reader(RunComparison), body={"run_ids": [_sendable(run_id) for run_id in run_ids]})
+
+
+def get_run(run_id: str) -> Call[RunDetail]:
+    """`GET /runs/{id}`."""
+    return Call("GET", _run_path(run_id), _reader(RunDetail))
+
+
+def metrics(run_id: str, *, names: Iterable[str], max_points: int | None) -> Call[dict[str, MetricSeries]]:
+    """`GET /runs/{id}/metrics`."""
+    query = _query({"name": list(names), "max_points": max_points})
+    return Call("GET", _run_path(run_id, "metrics"), _reader(dict[str, MetricSeries]), query)
+
+
+def artifacts(run_id: str) -> Call[list[ArtifactInfo]]:
+    """`GET /runs/{id}/artifacts`."""
+    return Call("GET", _run_path(run_id, "artifacts"), _reader(list[ArtifactInfo]))
+
+
+def artifact_content(run_id: str, *, index: int, path: str | None) -> Call[None]:
+    """`GET /runs/{id}/artifacts/{n}`; the content is streamed, not read here."""
+    return Call("GET", _run_path(run_id, "artifacts", str(index)), lambda _: None, _query({"path": path}))
+
+
+def set_note(run_id: str, *, note: str | None) -> Call[RunDetail]:
+    """`PATCH /runs/{id}/note`."""
+    body = {"note": None if note is None else _sendable(note)}
+    return Call("PATCH", _run_path(run_id, "note"), _reader(RunDetail), body=body)
+
+
+def check(response: httpx.Response) -> None:
+    """Raises the error that an answer stands for, if it is one; the answer's content must have been read.
+
+    Raises:
+        ApiError: The server said no.
+        UnexpectedAnswerError: The answer is a redirection, which the server never gives.
+    """
+    if response.is_success:
+        return
+    if not response.is_error:
+        raise _unexpected(response, f"it answered with status {response.status_code}")
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        detail = f"the server at {_server(response)} answered {response.status_code} without saying why"
+        raise api_error(response.status_code, title=response.reason_phrase, detail=detail) from None
+    raise api_error(
+        response.status_code, title=problem.title, detail=problem.detail, candidates=problem.candidates or ()
+    )
+
+
+@cache
+def _adapter(shape: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("Any", shape))
+
+
+def _reader(shape: type[Answer]) -> Callable[[httpx.Response], Answer]:
+    def read(response: httpx.Response) -> Answer:
+        try:
+            answer: Answer = _adapter(cast("Hashable", shape)).validate_json(response.content)
+        except ValidationError as error:
+            raise _unexpected(response, str(error).splitlines()[0]) from error
+        return answer
+
+    return read
+
+
+def _read_page(response: httpx.Response) -> RunPage:
+    total = response.headers.get("X-Total-Count", "")
+    if not total.isdecimal():
+        raise _unexpected(response, "X-Total-Count is missing")
+    return RunPage(_reader(list[RunSummary])(response), int(total))
+
+
+def _unexpected(response: httpx.Response, what: str) -> UnexpectedAnswerError:
+    return UnexpectedAnswerError(
+        f"what answers at {_server(response)} does not speak as this version of the ai-lab server does ({what}); "
+        "check LAB_SERVER_URL, or start the server anew with `make serve`"
+    )
+
+
+def _server(response: httpx.Response) -> str:
+    url = response.request.url
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _run_path(run_id: str, *rest: str) -> str:
+    if not run_id:
+        raise LabClientError("the run id is empty; give a run id or a unique prefix of one")
+    # Dots are encoded too, or an id of dots alone would be taken for a step to the folder above.
+    return "/".join(["/runs", quote(run_id, safe="", errors="replace").replace(".", "%2E"), *rest])
+
+
+def _query(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Gives values as query parameters: None is left out, each item of a list or tuple is one of its own."""
+    query: list[tuple[str, str]] = []
+    for name, value in values.items():
+        items = value if isinstance(value, list | tuple) else [value]
+        query.extend((name, _text(item)) for item in items if item is not None)
+    return tuple(query)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else _sendable(str(value))
+
+
+def _sendable(text: str) -> str:
+    """Gives text without what UTF-8 cannot say, such as a stray byte in a command line's argument."""
+    return text.encode("utf-8", "replace").decode("utf-8")

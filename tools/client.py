@@ -1,0 +1,276 @@
+"""The HTTP client of the ai-lab server: `LabClient` for scripts and pages, `AsyncLabClient` for tools.
+
+Owns connections, timeouts, and turning what goes wrong on the way into errors of `errors`. What is said to the server
+is `calls`. Nothing else in the project talks to the server.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from backend.models import ArtifactInfo, Facets, Health, MetricSeries, RunComparison, RunDetail, RunSummary, Version
+from tools import calls
+from tools.address import server_address
+from tools.calls import Call, LeaderboardOptions, RunFilters, RunPage
+from tools.errors import ServerTimeoutError, ServerUnreachableError, UnexpectedAnswerError
+from tools.whole_file import whole_file
+
+TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=30.0, pool=10.0)
+"""In seconds. Reading waits longer than the server's own writes do for another writer."""
+
+CONNECT_RETRIES = 2
+"""How often a connection that was not made is tried again. A request that was sent is never sent again."""
+
+_CHUNK_BYTES = 1 << 20
+
+Answer = TypeVar("Answer")
+
+
+class _Client:
+    """What both clients are made from: the server's address, the headers, the options of an httpx client."""
+
+    def __init__(self, base_url: str | None, token: str | None, timeout: httpx.Timeout) -> None:
+        self.base_url, token = server_address(base_url, token=token)
+        """Where the server is."""
+        self._options: dict[str, Any] = {
+            "base_url": self.base_url,
+            "headers": {} if token is None else {"Authorization": f"Bearer {token}"},
+            "timeout": timeout,
+        }
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raises what httpx says about the way to the server as errors of this package."""
+        try:
+            yield
+        except httpx.ConnectTimeout as error:
+            raise self._unreachable("no connection in time") from error
+        except httpx.TimeoutException as error:
+            raise ServerTimeoutError(
+                f"the server at {self.base_url} did not answer in time; it may be busy, ask again"
+            ) from error
+        except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
+            raise UnexpectedAnswerError(
+                f"the answer from {self.base_url} broke off or is no HTTP ({error}); check LAB_SERVER_URL, ask again"
+            ) from error
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise self._unreachable(str(error)) from error
+
+    def _unreachable(self, why: str) -> ServerUnreachableError:
+        return ServerUnreachableError(
+            f"no ai-lab server answers at {self.base_url} ({why}); start it with `make serve`, "
+            "or set LAB_SERVER_URL to where it is"
+        )
+
+
+class LabClient(_Client):
+    """A client that waits for each answer. Use it as a context manager, or close it.
+
+    Each method raises a `LabClientError`: `ServerUnreachableError` when nothing answers, `NotFoundError` for an unknown
+    run, and so on. Run ids may be shortened to any unique prefix. Proxies of the environment are not used.
+
+    Args:
+        base_url: Where the server is; `LAB_SERVER_URL` unless given.
+        token: The server's API_TOKEN. Unless given, `LAB_API_TOKEN`, which only the server at `LAB_SERVER_URL` is sent.
+        transport: What carries the requests, such as an application in this process; a network connection unless given.
+        timeout: How long to wait; `TIMEOUT` unless given.
+
+    Raises:
+        ClientSettingsError: The address or the token cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        token: str | None = None,
+        transport: httpx.BaseTransport | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        super().__init__(base_url, token, timeout)
+        self._http = httpx.Client(
+            transport=transport or httpx.HTTPTransport(retries=CONNECT_RETRIES), trust_env=False, **self._options
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def health(self) -> Health:
+        """Asks whether the server is up."""
+        return self._send(calls.health())
+
+    def version(self) -> Version:
+        """Asks what is serving, and from which store."""
+        return self._send(calls.version())
+
+    def list_runs(self, **filters: Unpack[RunFilters]) -> RunPage:
+        """Lists runs, the newest first unless `sort` and `order` say otherwise."""
+        return self._send(calls.list_runs(filters))
+
+    def leaderboard(self, metric_name: str, **options: Unpack[LeaderboardOptions]) -> list[RunSummary]:
+        """Ranks runs by a final metric, highest first unless `order` is "asc"; an unknown one is a `NotFoundError`."""
+        return self._send(calls.leaderboard(metric_name, options))
+
+    def facets(self) -> Facets:
+        """Asks for the store's own vocabulary: datasets, metrics, params, tags, statuses."""
+        return self._send(calls.facets())
+
+    def compare(self, run_ids: Iterable[str]) -> RunComparison:
+        """Gives runs side by side, in the order asked, repeats left out; at most `MAX_COMPARED_RUNS`."""
+        return self._send(calls.compare(run_ids))
+
+    def get_run(self, run_id: str) -> RunDetail:
+        """Gives everything about one run, its live series aside."""
+        return self._send(calls.get_run(run_id))
+
+    def metrics(
+        self, run_id: str, *, names: Iterable[str] = (), max_points: int | None = None
+    ) -> dict[str, MetricSeries]:
+        """Gives the live series of a run by name, all or the named ones; `max_points` thins out and keeps extremes."""
+        return self._send(calls.metrics(run_id, names=names, max_points=max_points))
+
+    def artifacts(self, run_id: str) -> list[ArtifactInfo]:
+        """Lists what a run left behind, and whether it is still there."""
+        return self._send(calls.artifacts(run_id))
+
+    def download_artifact(self, run_id: str, index: int, *, to: str | os.PathLike[str], path: str | None = None) -> int:
+        """Streams an artifact into a file, which appears when it is whole and replaces one that is there.
+
+        Args:
+            run_id: The run.
+            index: The artifact's place among the run's.
+            to: The file to write; its folder must exist.
+            path: For a recorded folder, the relative path of the file in it.
+
+        Returns:
+            How many bytes the file has.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        call = calls.artifact_content(run_id, index=index, path=path)
+        with self._translated(), self._http.stream(call.method, call.path, params=call.query) as response:
+            if not response.is_success:
+                response.read()
+            calls.check(response)
+            with whole_file(Path(to)) as file:
+                for chunk in response.iter_bytes(_CHUNK_BYTES):
+                    file.write(chunk)
+                return file.tell()
+
+    def set_note(self, run_id: str, note: str | None) -> RunDetail:
+        """Sets a run's note, None clears it; gives the run as it is then."""
+        return self._send(calls.set_note(run_id, note=note))
+
+    def _send(self, call: Call[Answer]) -> Answer:
+        with self._translated():
+            response = self._http.request(call.method, call.path, params=call.query, json=call.body)
+        calls.check(response)
+        return call.read(response)
+
+
+class AsyncLabClient(_Client):
+    """A client to await, with the same arguments, methods, answers and errors as `LabClient`."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        *,
+        token: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
+    ) -> None:
+        super().__init__(base_url, token, timeout)
+        self._http = httpx.AsyncClient(
+            transport=transport or httpx.AsyncHTTPTransport(retries=CONNECT_RETRIES), trust_env=False, **self._options
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def health(self) -> Health:
+        """See `LabClient.health`."""
+        return await self._send(calls.health())
+
+    async def version(self) -> Version:
+        """See `LabClient.version`."""
+        return await self._send(calls.version())
+
+    async def list_runs(self, **filters: Unpack[RunFilters]) -> RunPage:
+        """See `LabClient.list_runs`."""
+        return await self._send(calls.list_runs(filters))
+
+    async def leaderboard(self, metric_name: str, **options: Unpack[LeaderboardOptions]) -> list[RunSummary]:
+        """See `LabClient.leaderboard`."""
+        return await self._send(calls.leaderboard(metric_name, options))
+
+    async def facets(self) -> Facets:
+        """See `LabClient.facets`."""
+        return await self._send(calls.facets())
+
+    async def compare(self, run_ids: Iterable[str]) -> RunComparison:
+        """See `LabClient.compare`."""
+        return await self._send(calls.compare(run_ids))
+
+    async def get_run(self, run_id: str) -> RunDetail:
+        """See `LabClient.get_run`."""
+        return await self._send(calls.get_run(run_id))
+
+    async def metrics(
+        self, run_id: str, *, names: Iterable[str] = (), max_points: int | None = None
+    ) -> dict[str, MetricSeries]:
+        """See `LabClient.metrics`."""
+        return await self._send(calls.metrics(run_id, names=names, max_points=max_points))
+
+    async def artifacts(self, run_id: str) -> list[ArtifactInfo]:
+        """See `LabClient.artifacts`."""
+        return await self._send(calls.artifacts(run_id))
+
+    async def download_artifact(
+        self, run_id: str, index: int, *, to: str | os.PathLike[str], path: str | None = None
+    ) -> int:
+        """See `LabClient.download_artifact`."""
+        call = calls.artifact_content(run_id, index=index, path=path)
+        with self._translated():
+            async with self._http.stream(call.method, call.path, params=call.query) as response:
+                if not response.is_success:
+                    await response.aread()
+                calls.check(response)
+                with whole_file(Path(to)) as file:
+                    async for chunk in response.aiter_bytes(_CHUNK_BYTES):
+                        await asyncio.to_thread(file.write, chunk)
+                    return file.tell()
+
+    async def set_note(self, run_id: str, note: str | None) -> RunDetail:
+        """See `LabClient.set_note`."""
+        return await self._send(calls.set_note(run_id, note=note))
+
+    async def _send(self, call: Call[Answer]) -> Answer:
+        with self._translated():
+            response = await self._http.request(call.method, call.path, params=call.query, json=call.body)
+        calls.check(response)
+        return call.read(response)
