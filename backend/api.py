@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from backend import __version__, errors, openapi
 from backend.body_limit import BodyLimit
@@ -29,7 +30,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         service.close()
 
-    app = FastAPI(title="ai-lab", version=__version__, description=openapi.DESCRIPTION, lifespan=lifespan)
+    # The pages under /docs bring their scripts along: nothing is fetched from elsewhere.
+    app = FastAPIOffline(title="ai-lab", version=__version__, description=openapi.DESCRIPTION, lifespan=lifespan)
     app.state.service = service
     errors.install(app)
     # The one added last stands first: the gate, then the limit, then the routes.
