@@ -168,7 +168,7 @@ def _exact_number(text: str) -> float | None:
     if not _NUMBER.fullmatch(text):
         return None
     number = float(text)
-    return None if _INTEGER.fullmatch(text) and abs(number) > _EXACT_INTEGERS else number
+    return None if _INTEGER.fullmatch(text) and abs(number) >= _EXACT_INTEGERS else number
 
 
 def _words(query: RunQuery, dead: Dead) -> list[Condition]:

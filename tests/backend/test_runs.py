@@ -372,3 +372,30 @@ def test_version_says_what_is_served(client: httpx.Client, store: Path) -> None:
         "schema_version": 1,
         "store_error": None,
     }
+
+
+def test_parameters_are_compared_as_what_they_are(client: httpx.Client, store: Path) -> None:
+    values: list[object] = [0.3, 0.1 + 0.2, "0.3", 30, 30.0, "30", 2**53, 2**53 + 1, True, "true", None]
+    write_runs(store, [StoredRun(f"{n:02}", params={"p": value}) for n, value in enumerate(values)])
+    for text, fitting in {
+        "0.3": ["00", "02"],
+        "3e-1": ["00"],
+        "0.30000000000000004": ["01"],
+        "30": ["03", "04", "05"],
+        "30.0": ["03", "04"],
+        str(2**53): ["06"],
+        str(2**53 + 1): ["07"],
+        "true": ["08", "09"],
+        "null": ["10"],
+    }.items():
+        assert ids(client.get("/runs", params={"param": f"p:{text}"})) == fitting, text
+
+
+def test_equal_numbers_rank_alike_however_they_are_spelled(client: httpx.Client, store: Path) -> None:
+    at = "2025-12-01T1{}:00:00.000000Z"
+    write_runs(
+        store,
+        [StoredRun(f"r{n}", timestamp=at.format(n), params={"p": value}) for n, value in enumerate([30.0, 30, 30.0])],
+    )
+    for order in ("asc", "desc"):
+        assert ids(client.get("/runs", params={"sort": "param:p", "order": order})) == ["r2", "r1", "r0"]
