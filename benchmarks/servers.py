@@ -1,0 +1,77 @@
+"""Real servers to ask: uvicorn in a process of its own, and a client that keeps its connection.
+
+Owns starting and ending them.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from benchmarks.measure import BenchmarkError
+from benchmarks.workspace import ROOT, Workspace
+
+_POLL_S = 0.002
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers.
+
+    Attributes:
+        http: A client with a connection that stays open.
+        started_in_s: Seconds from the start of its process until /health answered.
+    """
+
+    http: httpx.Client
+    started_in_s: float
+
+
+@contextlib.contextmanager
+def start_server(store: Path, *, workspace: Workspace) -> Iterator[Server]:
+    """Starts a server over a store on a free port of this machine, and ends it with the block.
+
+    Raises:
+        BenchmarkError: It did not come up.
+    """
+    port = _free_port()
+    options = ["--app-dir", str(ROOT), "--port", str(port), "--log-level", "warning"]
+    started_s = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "backend.api:app", *options],
+        cwd=workspace.folder,
+        env={**os.environ, "DB_PATH": str(store)},
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_PATIENCE_S, trust_env=False) as http:
+            _wait_for(http, process, until_s=started_s + _PATIENCE_S)
+            yield Server(http, time.perf_counter() - started_s)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(http: httpx.Client, process: subprocess.Popen[bytes], *, until_s: float) -> None:
+    while True:
+        try:
+            if http.get("/health").status_code == httpx.codes.OK:
+                return
+        except httpx.ConnectError:
+            pass
+        if process.poll() is not None or time.perf_counter() > until_s:
+            raise BenchmarkError("the server did not come up; `make serve` shows why")
+        time.sleep(_POLL_S)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
