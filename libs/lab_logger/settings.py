@@ -179,8 +179,9 @@ def _nearest(starts: Iterable[str], marks: tuple[str, ...]) -> Path | None:
     for start in starts:
         folder = start
         while True:
-            if any(os.path.exists(os.path.join(folder, mark)) for mark in marks):
-                return Path(folder)
+            for mark in marks:
+                if os.access(f"{folder}/{mark}", os.F_OK):
+                    return Path(folder)
             parent = os.path.dirname(folder)
             if parent == folder:
                 break

@@ -1,5 +1,6 @@
 """The OpenAPI document: complete enough that a stranger needs nothing else."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -110,3 +111,12 @@ def test_every_operation_refuses_parameters_it_does_not_have(document: dict[str,
         answer = client.request(method, path.format(run_id="x", index=0), params={"no_such": "1"})
         assert answer.status_code == 422, name
         assert "'no_such'" in answer.json()["detail"], name
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_interactive_documentation_needs_nothing_from_elsewhere(page: str, client: httpx.Client) -> None:
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', client.get(page).text)
+
+    assert [address for address in addresses if not address.startswith("/")] == []
+    assert [client.get(address).status_code for address in addresses] == [200] * len(addresses)
+    assert any(address.endswith(".js") for address in addresses)
