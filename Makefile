@@ -22,7 +22,7 @@ run: $(STAMP)  ## Train a small sweep, store it, rank it over HTTP, say what to 
 	@$(BIN)/python -m scripts.demo
 
 serve: $(STAMP)  ## Start the server (HOST=127.0.0.1 PORT=8000)
-	@$(BIN)/python -m uvicorn backend.api:app --host $(HOST) --port $(PORT)
+	@$(BIN)/python -m uvicorn backend.api:app --host $(HOST) --port $(PORT) --no-proxy-headers
 
 test: $(STAMP)  ## Run the tests (ARGS="-k name" passes options on)
 	@$(BIN)/python -m pytest $(ARGS)

@@ -20,7 +20,12 @@ from lab_logger.artifacts import media_type
 MAX_LISTED_FILES = 1_000
 
 _CHUNK_BYTES = 1 << 18
-_SECRET_NAMES = (".env", ".git", ".ssh", ".netrc")
+_SECRET_NAMES = frozenset(
+    {
+        ".aws", ".env", ".envrc", ".git", ".git-credentials", ".gnupg", ".kube", ".netrc", ".npmrc", ".pgpass",
+        ".pypirc", ".ssh", "credentials.json", "id_dsa", "id_ecdsa", "id_ed25519", "id_rsa",
+    }
+)  # fmt: skip
 _HAS_DIR_FD = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 _READ_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _READ_FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
@@ -135,7 +140,7 @@ class ArtifactFiles:
         if root is None:
             return "it lies outside the folders that artifacts may be downloaded from; add its folder to ARTIFACT_ROOTS"
         below = os.path.relpath(real_path, root).split(os.sep)
-        if any(part in _SECRET_NAMES or part.startswith(".env.") for part in below):
+        if any(part in _SECRET_NAMES or part.startswith(".env.") for part in map(str.casefold, below)):
             return "files of this name hold secrets"
         return None
 

@@ -278,7 +278,8 @@ def _check_metric(reading: Reading, name: str) -> None:
     if known:
         likely = close_names(name, known)
         raise UnknownMetricError(
-            f"no run has a final metric {name!r}; the store has {list_names(likely)}", candidates=likely
+            f"no run has a finite value for a final metric {name!r}; the store has {list_names(likely)}",
+            candidates=likely,
         )
 
 

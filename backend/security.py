@@ -1,11 +1,12 @@
 """Who gets in: which machines, which host names, which token, which web pages.
 
-Owns the checks that stand before every request. It must not look at forwarded-for headers, which a client can invent,
+Owns the checks that stand before every request. It must not believe a forwarded-for header, which a client can invent,
 nor know what the service does behind it.
 
 A request passes when all of these hold:
 
-1. Without API_TOKEN, it comes from this machine: a loopback address or a Unix socket (else 403).
+1. Without API_TOKEN, it comes from this machine: a loopback address or a Unix socket, and no proxy says that it passed
+   the request on for somebody else (else 403).
 2. Its Host header names this machine or one of ALLOWED_HOSTS (else 421). A web page elsewhere cannot fake that, so DNS
    rebinding ends here. With API_TOKEN, an address in digits passes too: rebinding needs a name, and a page would lack
    the token anyway.
@@ -33,6 +34,7 @@ from backend.errors import (
 )
 
 _OPEN_PATH = "/health"
+_FORWARDING_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 _LOOPBACK_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
@@ -107,6 +109,8 @@ class _TokenCheck:
 
 def _is_local(scope: Scope) -> bool:
     """Tells whether a request comes from this machine, by the address the server saw."""
+    if _is_forwarded(scope):
+        return False
     client = scope.get("client")
     if client is None:
         # A Unix socket has no port. A TCP peer that hung up before it could be asked has none either, but the server
@@ -115,6 +119,11 @@ def _is_local(scope: Scope) -> bool:
         return server is None or server[1] is None
     address = _address(client[0])
     return address is not None and address.is_loopback
+
+
+def _is_forwarded(scope: Scope) -> bool:
+    """Tells whether a proxy passed the request on, for somebody whose address only the proxy knows."""
+    return any(name in _FORWARDING_HEADERS for name, _ in scope["headers"])
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -84,7 +84,7 @@ def _run_script(script: str, *options: str, **variables: str) -> None:
 def _server() -> Iterator[str]:
     """Serves the store from a thread on a port nobody else has, and yields the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config("backend.api:app", log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config("backend.api:app", log_level="warning", proxy_headers=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-server")
         thread.start()
         try:

@@ -15,6 +15,7 @@ from lab_logger.record import dumps, metric_number, to_jsonable
 DATASET_PARAMS = ("dataset_id", "dataset_name", "task_name")
 """The parameters that name the dataset, the first one present wins."""
 
+_TEXT_KEYS = ("dataset_id", "note")
 _RESULT_KEYS = ("final_metrics", "artifacts")
 
 
@@ -106,8 +107,8 @@ def read_outcome(result: object) -> Outcome:
     """Reads what a run returned.
 
     A mapping with `final_metrics` or `artifacts` is read by its keys, those two and `dataset_id` and `note`. Another
-    mapping whose values are all numbers is taken as final metrics. Anything else says nothing about the run. Never
-    raises: a mapping whose own methods do is one of the problems.
+    mapping whose values, `dataset_id` and `note` aside, are all numbers is taken as final metrics. Anything else says
+    nothing about the run. Never raises: a mapping whose own methods do is one of the problems.
     """
     try:
         return _read_mapping(result) if isinstance(result, Mapping) else Outcome()
@@ -118,8 +119,9 @@ def read_outcome(result: object) -> Outcome:
 def _read_mapping(result: Mapping[Any, object]) -> Outcome:
     if any(key in result for key in _RESULT_KEYS):
         return _read_keyed(result)
-    if result and all(isinstance(name, str) and is_number(name, value) for name, value in result.items()):
-        return Outcome(metrics={name: metric_number(name, value) for name, value in result.items()})
+    flat = {name: value for name, value in result.items() if name not in _TEXT_KEYS}
+    if flat and all(isinstance(name, str) and is_number(name, value) for name, value in flat.items()):
+        return _read_keyed({**result, "final_metrics": flat})
     return Outcome()
 
 

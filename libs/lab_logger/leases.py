@@ -167,7 +167,10 @@ def _linux_process_start(pid: int) -> str | None:
 def _posix_process_start(pid: int) -> str | None:
     import subprocess
 
-    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    everywhere_the_same = {**os.environ, "TZ": "UTC0", "LC_ALL": "C"}
+    answer = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], env=everywhere_the_same, capture_output=True, text=True, check=False
+    )
     return answer.stdout.strip() or None
 
 

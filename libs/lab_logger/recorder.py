@@ -38,6 +38,9 @@ class Recorder:
         Returns:
             How many rows the first write changed, or None when the batch went to the spool.
         """
+        if self.store.is_writing_here():
+            self._spool(batch, None)
+            return None
         try:
             self.store.wait_for_writers(patiently=not self._has_just_failed())
             self._bring_in_spooled()
@@ -50,7 +53,9 @@ class Recorder:
 
     def add_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Records metric values, in the store if it takes them."""
-        if self._retry_at is None:
+        if self.store.is_writing_here():
+            self._spool(_points_batch(run_id, points), None)
+        elif self._retry_at is None:
             try:
                 self.store.add_points(run_id, points)
             except StoreError as error:
@@ -100,7 +105,8 @@ class Recorder:
         except SpoolError as spool_error:
             self._warn("%s; the run goes on, but this record is lost: %s", error, spool_error)
             return
-        self._warn("%s; the run goes on and is kept in %s until `python -m lab_logger sync`", error, kept_in)
+        if error is not None:
+            self._warn("%s; the run goes on and is kept in %s until `python -m lab_logger sync`", error, kept_in)
 
     def _warn(self, message: str, *details: object) -> None:
         if message not in self._warned:  # once for each thing that can go wrong

@@ -136,6 +136,29 @@ def redact_params(params: JsonValue) -> JsonValue:
     }
 
 
+def secret_params(params: JsonValue) -> set[str]:
+    """Gives the texts that `redact_params` replaces, so that they can be replaced wherever else they occur.
+
+    Plain words and placeholders are left out: replacing them everywhere would do more harm.
+    """
+    if isinstance(params, list):
+        return {text for item in params for text in secret_params(item)}
+    if not isinstance(params, dict):
+        return set()
+    found: set[str] = set()
+    for name, value in params.items():
+        found |= _texts_in(value) if is_secret_name(name) else secret_params(value)
+    return found
+
+
+def _texts_in(value: JsonValue) -> set[str]:
+    if isinstance(value, str):
+        is_telling = len(value) >= _MIN_SECRET_CHARS and not _PLACEHOLDER.fullmatch(value)
+        return {value} if is_telling and not _is_plainly_public(value) else set()
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {text for item in items for text in _texts_in(item)}
+
+
 def _redact_all(value: JsonValue, *, only_texts: bool) -> JsonValue:
     if isinstance(value, list):
         return [_redact_all(item, only_texts=only_texts) for item in value]

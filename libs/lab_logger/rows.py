@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab_logger import artifacts, capture, leases, record
 from lab_logger.calls import Outcome
-from lab_logger.redaction import Redactor, is_secret_name, secret_values
+from lab_logger.redaction import Redactor, is_secret_name, secret_params, secret_values
 from lab_logger.statements import Write
 
 _ERROR_LIMIT = 100_000
@@ -24,13 +24,16 @@ class RunRows:
         run_id: The run.
         environ: The environment; the values of its secret-sounding names are kept out of every row.
         dotenv: What `.env` holds; the same goes for its secret values.
+        params: The run's params; the same goes for the values under secret-sounding names.
     """
 
-    def __init__(self, run_id: str, *, environ: Mapping[str, str], dotenv: Mapping[str, str]) -> None:
+    def __init__(
+        self, run_id: str, *, environ: Mapping[str, str], dotenv: Mapping[str, str], params: record.JsonValue
+    ) -> None:
         self._run_id = run_id
         self._artifacts: dict[str, tuple[str, int]] = {}
         secrets = tuple((name, environ[name]) for name in environ if is_secret_name(name))
-        self._redactor = _redactor_for(secrets, tuple(dotenv.items()))
+        self._redactor = _redactor_for(secrets, tuple(dotenv.items()), tuple(sorted(secret_params(params))))
 
     @property
     def artifact_paths(self) -> list[str]:
@@ -101,25 +104,28 @@ class RunRows:
         """Gives the writes of a run's end.
 
         Args:
-            outcome: What the run returned; its artifacts are described now.
+            outcome: What the run returned; the writes of its artifacts come from `artifacts_at`.
             metrics: The final metrics, clean already.
             state: `status`, `finished_at` and `duration_s`.
             error: The traceback of a failed run.
         """
-        recorded = [self.artifact(path, artifacts.describe(path)) for path in outcome.artifacts]
         manifest = {
             "run_id": self._run_id,
             "final_metrics_json": record.dumps(metrics),
             "artifacts_json": self.artifact_list()[1]["artifacts_json"],
         }
         ended = {**state, "run_id": self._run_id, "error": self.clean(error[-_ERROR_LIMIT:]) if error else None}
-        writes: list[Write] = [("finish_manifest", manifest), ("finish_state", ended), *recorded]
+        writes: list[Write] = [("finish_manifest", manifest), ("finish_state", ended)]
         if outcome.dataset_id is not None:
             dataset = {"run_id": self._run_id, "dataset_id": self.clean(outcome.dataset_id)}
             writes.append(("set_dataset", dataset))
         if outcome.note is not None:
             writes.append(self.note(outcome.note))
         return writes
+
+    def artifacts_at(self, paths: Sequence[str]) -> list[Write]:
+        """Gives the writes that record files and folders as they are now; large ones take a while to read."""
+        return [self.artifact(path, artifacts.describe(path)) for path in paths]
 
     def artifact(self, path: str, found: artifacts.Artifact) -> Write:
         """Gives the write that records an artifact; one recorded before keeps its position."""
@@ -129,7 +135,7 @@ class RunRows:
         values = {
             "run_id": self._run_id,
             "position": position,
-            "path": record.to_jsonable(found.path),
+            "path": self.clean(found.path),
             "kind": found.kind,
             "size_bytes": found.size_bytes,
             "sha256": found.sha256,
@@ -140,7 +146,7 @@ class RunRows:
 
     def artifact_list(self) -> Write:
         """Gives the write that lists the artifacts so far in the manifest, by the paths as given."""
-        as_given = [path for path, _ in self._artifacts.values()]
+        as_given = [self.clean(path) for path, _ in self._artifacts.values()]
         return "set_artifacts", {"run_id": self._run_id, "artifacts_json": record.dumps(as_given)}
 
     def note(self, note: str | None) -> Write:
@@ -164,8 +170,10 @@ def warn(message: str, *details: object) -> None:
 
 
 @lru_cache(maxsize=8)
-def _redactor_for(environ: tuple[tuple[str, str], ...], dotenv: tuple[tuple[str, str], ...]) -> Redactor:
-    return Redactor(secret_values(dict(environ), dict(dotenv)))
+def _redactor_for(
+    environ: tuple[tuple[str, str], ...], dotenv: tuple[tuple[str, str], ...], params: tuple[str, ...]
+) -> Redactor:
+    return Redactor([*secret_values(dict(environ), dict(dotenv)), *params])
 
 
 @lru_cache(maxsize=8)

@@ -17,6 +17,7 @@ from lab_logger.errors import NoActiveRunError, ParameterError
 from lab_logger.recorder import recorder_for
 from lab_logger.redaction import redact_params
 from lab_logger.rows import RunRows, warn
+from lab_logger.statements import Write
 from lab_logger.storage import Point
 
 
@@ -50,7 +51,7 @@ class Run:
     ) -> None:
         import uuid
 
-        resolved = settings.resolve(store)
+        resolved = settings.resolve(store, code_folder=code_folder)
         self.run_id = str(uuid.uuid4())
         self.started_at = record.utc_now()
         self.store = resolved.db_path
@@ -59,15 +60,17 @@ class Run:
         self.status = "running"
         self._began_s = time.monotonic()
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log while its thread does
         _runs.add(self)
+        self._names: dict[str, str] = {}
         self._next_steps: dict[str, int] = {}
         self._last_values: dict[str, float] = {}
-        self._rows = RunRows(self.run_id, environ=os.environ, dotenv=resolved.dotenv)
+        given = record.to_jsonable(dict(params))
+        self._rows = RunRows(self.run_id, environ=os.environ, dotenv=resolved.dotenv, params=given)
         self._recorder = recorder_for(resolved.db_path, busy_timeout_s=resolved.busy_timeout_s)
         self.dataset_id = self._rows.clean(dataset_id or dataset_of(params) or resolved.dataset_id)
         self.command = self._rows.clean(context.command()) or self._rows.own_command()
-        recorded_params = self._rows.without_secrets(redact_params(record.to_jsonable(dict(params))))
+        recorded_params = self._rows.without_secrets(redact_params(given))
         own_tags = tag_list(tags)
         known = {
             "started_at": self.started_at,
@@ -104,10 +107,9 @@ class Run:
         values: dict[str, float] = {}
         points: list[Point] = []
         with self._lock:
-            for name, given in metrics.items():
-                value = given if type(given) is float else float(record.metric_number(name, given))
-                if name not in next_steps:
-                    check_metric_name(name)
+            for given_name, given in metrics.items():
+                value = given if type(given) is float else float(record.metric_number(given_name, given))
+                name = self._names.get(given_name) or self._new_name(given_name)
                 at_step = next_steps.get(name, 0) if fixed is None else fixed
                 if at_step == STEP_LIMIT:
                     raise ParameterError(f"metric {name!r} has a value at the last step there is; give a step")
@@ -179,19 +181,32 @@ class Run:
         outcome = outcome or Outcome()
         for problem in outcome.problems:
             warn("run %s: %s", self.run_id, problem)
-        self.status = status
         state = {
             "status": status,
             "finished_at": record.utc_now(),
             "duration_s": round(time.monotonic() - self._began_s, 6),
         }
         metrics = self._rows.without_secrets(record.to_jsonable({**self._last_values, **outcome.metrics}))
-        closing = self._rows.closing(outcome, metrics=metrics, state=state, error=error)
+        self.status = status
+        try:
+            recorded = self._rows.artifacts_at(outcome.artifacts)
+        except BaseException:  # Ctrl-C while a large artifact is read: the run has ended all the same
+            self._close(self._rows.closing(outcome, metrics=metrics, state=state, error=error))
+            raise
+        self._close([*self._rows.closing(outcome, metrics=metrics, state=state, error=error), *recorded])
+        self._mirror.finish(status, metrics if isinstance(metrics, dict) else {}, self._rows.artifact_paths)
+
+    def _close(self, closing: list[Write]) -> None:
         if self._recorder.write(closing, durable=True) == 0:
             self._recorder.write([*self._opening, *closing], durable=True)  # the row is gone: the file was replaced
         heartbeat.end(self.run_id)
         self._recorder.forget_run(self.run_id)
-        self._mirror.finish(status, metrics if isinstance(metrics, dict) else {}, self._rows.artifact_paths)
+
+    def _new_name(self, given: str) -> str:
+        check_metric_name(given)
+        name = self._rows.clean(given) or given
+        self._names[given] = name
+        return name
 
     def _keep_url(self, url: str) -> None:
         self._recorder.write([self._rows.wandb_url(url)])
@@ -207,7 +222,7 @@ _runs: "WeakSet[Run]" = WeakSet()
 def _renew_locks() -> None:
     """A thread that logged while another forked does not exist in the child, where its lock would stay taken."""
     for run in list(_runs):
-        run._lock = threading.Lock()
+        run._lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -62,6 +62,7 @@ def resolve(
     store: str | os.PathLike[str] | None = None,
     *,
     near: str | os.PathLike[str] | None = None,
+    code_folder: str | os.PathLike[str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Settings:
     """Resolves the settings as they are now.
@@ -73,13 +74,15 @@ def resolve(
     Args:
         store: A path that overrides `DB_PATH`; relative to the current folder.
         near: Where to look after the current folder; the folder of the running script unless given.
+        code_folder: Where to look instead of the script's folder when the script belongs to the Python installation, as
+            in a worker process or under a test runner; the folder of the code that asks.
         environ: The environment; `os.environ` unless given.
 
     Raises:
         SettingsError: A setting cannot be read, such as a `LAB_BUSY_TIMEOUT_S` that is not a number.
     """
     environment = os.environ if environ is None else environ
-    starts = _starts(near)
+    starts = _starts(near or _script_folder() or code_folder)
     env_file = _nearest(starts, (".env",))
     dotenv = read_dotenv(env_file / ".env") if env_file else {}
     values = _Layered(environment, dotenv)
@@ -167,12 +170,20 @@ def _starts(near: str | os.PathLike[str] | None) -> list[str]:
         starts.append(os.getcwd())
     except FileNotFoundError:
         starts.append(os.path.expanduser("~"))
-    if near is None:
-        script = getattr(sys.modules.get("__main__"), "__file__", None)
-        near = os.path.dirname(os.path.abspath(script)) if script else None
     if near is not None:
         starts.append(os.path.abspath(near))
     return starts
+
+
+def _script_folder() -> str | None:
+    """The folder of the running script, unless the script came with the interpreter or with a package."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not script:
+        return None
+    folder = os.path.dirname(os.path.abspath(script))
+    prefixes = {os.path.abspath(prefix) + os.sep for prefix in (sys.prefix, sys.base_prefix)}
+    is_installed = "site-packages" in folder.split(os.sep) or any(folder.startswith(prefix) for prefix in prefixes)
+    return None if is_installed else folder
 
 
 def _nearest(starts: Iterable[str], marks: tuple[str, ...]) -> Path | None:

@@ -47,8 +47,12 @@ def candidates(store_path: Path) -> list[Path]:
     return [
         store_path.with_name(store_path.name + ".spool.db"),
         state / "lab_logger" / own_name,
-        _temporary_folder() / f"lab_logger-{own_name}",
+        _temporary_folder() / f"lab_logger-{_user()}" / own_name,
     ]
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
 
 
 def _temporary_folder() -> Path:
@@ -185,7 +189,8 @@ def _reading(path: Path, store_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _open(path: Path, store_path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_private(path)
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
     try:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'rejected'").fetchone():
@@ -196,3 +201,14 @@ def _open(path: Path, store_path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Makes the file readable for its owner alone: it holds what a run holds, perhaps in a folder of everybody's.
+
+    Raises:
+        PermissionError: The file is a link, or somebody else put it there; what it says would be believed.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
+    if hasattr(os, "getuid") and os.lstat(path).st_uid != os.getuid():
+        raise PermissionError(f"{path} belongs to another user; remove it")

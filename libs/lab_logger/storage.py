@@ -174,7 +174,8 @@ class EmbeddedStore:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._series: dict[str, dict[str, int]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._writing_thread = 0
         self._path_text = os.fspath(path)
         self._close_on_error = _CloseOnError(self)
         _open_stores.add(self)
@@ -256,6 +257,10 @@ class EmbeddedStore:
             with self._close_on_error:
                 return connection.execute(statement, values).fetchall()
 
+    def is_writing_here(self) -> bool:
+        """Tells whether the calling thread is in the middle of a write, as a signal handler's thread may be."""
+        return self._writing_thread == threading.get_ident()
+
     def forget_run(self, run_id: str) -> None:
         """Drops what is kept in memory for a run that has ended."""
         self._series.pop(run_id, None)
@@ -325,9 +330,11 @@ class _CloseOnError:
         self._store = store
 
     def __enter__(self) -> None:
-        """Nothing is needed: a connection without a transaction is what a failed one leaves."""
+        """Notes whose transaction this is."""
+        self._store._writing_thread = threading.get_ident()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._store._writing_thread = 0
         if error is None:
             return
         self._store._close()

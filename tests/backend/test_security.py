@@ -44,9 +44,28 @@ def test_without_a_token_no_other_machine_can_write(ask: Ask, store: Path) -> No
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP"])
-def test_a_forwarded_for_header_changes_nothing(ask: Ask, header: str) -> None:
+def test_a_forwarded_for_header_lets_nobody_in(ask: Ask, header: str) -> None:
     assert ask(client=ELSEWHERE).get("/runs", headers={header: "127.0.0.1"}).status_code == 403
-    assert ask().get("/runs", headers={header: "8.8.8.8"}).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded"])
+def test_without_a_token_what_a_proxy_passes_on_is_not_from_this_machine(ask: Ask, header: str) -> None:
+    assert ask().get("/runs", headers={header: "8.8.8.8"}).status_code == 403
+    assert ask().get("/runs", headers={header: "127.0.0.1"}).status_code == 403
+
+
+def test_with_a_token_a_proxy_may_pass_requests_on(ask: Ask) -> None:
+    headers = {"X-Forwarded-For": "8.8.8.8", "Authorization": f"Bearer {TOKEN}"}
+    assert ask(api_token=TOKEN).get("/runs", headers=headers).status_code == 200
+
+
+def test_behind_uvicorn_a_proxy_that_is_trusted_with_addresses_opens_nothing(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    with serving(create_app(settings_for(store))) as address:
+        assert httpx.get(f"{address}/runs", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
+        assert httpx.get(f"{address}/runs").status_code == 200
 
 
 def test_a_peer_that_hung_up_before_its_address_was_known_is_not_trusted(ask: Ask, store: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from lab_logger import log_run, start_run
+from lab_logger.calls import read_outcome
 from tests.lab_logger.conftest import Rows
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -267,3 +268,9 @@ def test_live_metrics_count_with_their_last_value_unless_returned(rows: Rows) ->
         "SELECT final_metrics_json FROM manifests JOIN run_state USING (run_id) WHERE parent_run_id IS NULL"
     )
     assert json.loads(metrics) == {"loss": 1 / 3, "accuracy": 0.75}
+
+
+def test_a_note_and_a_dataset_may_stand_beside_flat_metrics() -> None:
+    outcome = read_outcome({"accuracy": 0.9, "note": "BEST", "dataset_id": "iris"})
+
+    assert (outcome.metrics, outcome.note, outcome.dataset_id) == ({"accuracy": 0.9}, "BEST", "iris")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lab_logger import log_artifact, log_metrics, log_run, set_note
 from tests.lab_logger.conftest import LIBS, Rows
 
 SECRETS = {
@@ -129,3 +130,18 @@ def test_no_secret_is_in_the_spool_either(repository: Path, store: Path) -> None
         assert secret.encode() not in content
     for secret in SECRETS.values():
         assert secret not in answer.stderr
+
+
+def test_a_secret_parameter_is_redacted_wherever_else_it_shows(project: Path, store: Path) -> None:
+    @log_run
+    def train(password: str) -> None:
+        set_note(f"logged in with {password}")
+        log_metrics({f"tries of {password}": 1.0})
+        log_artifact(f"{password}.txt")
+        raise RuntimeError(f"refused: {password}")
+
+    with pytest.raises(RuntimeError):
+        train("hunterEEEE1")
+
+    for path in store.parent.iterdir():
+        assert b"hunterEEEE1" not in path.read_bytes()

@@ -404,3 +404,67 @@ def test_a_run_left_open_in_a_daemon_thread_reads_as_killed(script: Scripts, row
     )
     reap(store)
     assert rows("SELECT status FROM run_state") == [("killed",)]
+
+
+def test_a_signal_handler_may_log_in_the_middle_of_a_write(script: Scripts, rows: Rows) -> None:
+    finished = script(
+        """
+        import signal
+        from lab_logger import current_run, log_metrics, log_run, set_note
+
+        handled = 0
+
+        def on_alarm(*_):
+            global handled
+            handled += 1
+            set_note(f"alarm {handled}")
+            log_metrics({"alarms": handled})
+
+        @log_run
+        def train():
+            signal.signal(signal.SIGALRM, on_alarm)
+            for step in range(300):
+                signal.setitimer(signal.ITIMER_REAL, 0.000001 * (step + 1))  # at every point of a write
+                log_metrics({"loss": 1.0}, step)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            print(handled)
+
+        train()
+        """
+    )
+    handled = int(finished.stdout)
+    assert handled > 0
+    points = "SELECT count(*) FROM metric_points JOIN metric_series USING (series) WHERE name = "
+    assert rows(points + "'loss'") == [(300,)]
+    assert rows(points + "'alarms'") == [(handled,)]
+    assert rows("SELECT note, status FROM manifests JOIN run_state USING (run_id)") == [
+        (f"alarm {handled}", "finished")
+    ]
+
+
+def test_ctrl_c_while_a_returned_artifact_is_read_loses_no_metric(script: Scripts, rows: Rows) -> None:
+    finished = script(
+        """
+        import os, signal
+        from lab_logger import artifacts, log_run
+
+        def interrupted(path):
+            os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("the signal comes first")
+
+        artifacts.describe = interrupted
+
+        @log_run
+        def train():
+            return {"final_metrics": {"accuracy": 0.9}, "artifacts": ["model.bin"]}
+
+        try:
+            train()
+        except KeyboardInterrupt:
+            print("interrupted")
+        """
+    )
+    assert finished.lines == ["interrupted"]
+    assert rows("SELECT status, final_metrics_json FROM manifests JOIN run_state USING (run_id)") == [
+        ("finished", '{"accuracy": 0.9}')
+    ]

@@ -1,6 +1,8 @@
 import io
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import dotenv
@@ -205,3 +207,25 @@ def test_the_values_behave_as_a_mapping(project: Path, monkeypatch: pytest.Monke
     assert len(values) == len(list(values))
     assert "ONLY_IN_FILE" in list(values)
     assert "secret" not in repr(resolve())
+
+
+def test_worker_processes_of_joblib_write_to_the_project_of_the_code(tmp_path: Path, project: Path) -> None:
+    (project / "train.py").write_text(
+        "from joblib import Parallel, delayed\n"
+        "from lab_logger import log_run\n"
+        "@log_run\n"
+        "def train(seed):\n"
+        "    return {'accuracy': 0.5}\n"
+        "if __name__ == '__main__':\n"
+        "    train(0)\n"
+        "    Parallel(n_jobs=2)(delayed(train)(seed) for seed in (1, 2))\n"
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    subprocess.run([sys.executable, str(project / "train.py")], cwd=elsewhere, check=True)
+
+    with closing(sqlite3.connect(project / "manifests" / "manifests.db")) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM manifests").fetchone()
+    assert count == 3
+    assert list(elsewhere.iterdir()) == []

@@ -112,3 +112,23 @@ def test_a_spool_thrown_away_and_begun_anew_counts_from_the_start(
     spool.append(store, [tag("two")])
     assert spool.drain(opened) == 1
     assert rows("SELECT tag FROM run_tags ORDER BY tag") == [("one",), ("two",)]
+
+
+def test_a_spool_is_for_its_owner_alone(store: Path) -> None:
+    assert spool.append(store, [tag("kept")]).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("how", ["another user's", "a link"])
+def test_what_somebody_else_put_there_is_not_believed(
+    how: str, opened: EmbeddedStore, store: Path, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = spool.append(store, [tag("planted")])
+    if how == "a link":
+        planted.rename(planted.with_suffix(".elsewhere"))
+        planted.symlink_to(planted.with_suffix(".elsewhere"))
+    else:
+        monkeypatch.setattr("os.getuid", lambda: planted.stat().st_uid + 1)
+    with pytest.raises(SpoolError, match=planted.name):
+        spool.drain(opened)
+    opened.execute("SELECT 1", {})
+    assert rows("SELECT * FROM run_tags") == []
