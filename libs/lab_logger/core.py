@@ -145,7 +145,7 @@ def set_tags(tags: str | Iterable[str]) -> None:
     active_run().set_tags(tags)
 
 
-def _decorate(function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+def _check_decorable(function: Callable[..., Any]) -> None:
     import inspect
 
     if not callable(function):
@@ -159,6 +159,12 @@ def _decorate(function: Callable[..., Any], options: Mapping[str, Any]) -> Calla
             f"{function.__qualname__} is {kind}; log_run takes functions and coroutine functions, "
             "use `with start_run(...)` inside it instead"
         )
+
+
+def _decorate(function: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
+    import inspect
+
+    _check_decorable(function)
     signature = inspect.signature(function)
 
     def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> "Run | None":

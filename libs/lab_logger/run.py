@@ -70,8 +70,19 @@ class Run:
         self._recorder = recorder_for(resolved.db_path, busy_timeout_s=resolved.busy_timeout_s)
         self.dataset_id = self._rows.clean(dataset_id or dataset_of(params) or resolved.dataset_id)
         self.command = self._rows.clean(context.command()) or self._rows.own_command()
-        recorded_params = self._rows.without_secrets(redact_params(given))
-        own_tags = tag_list(tags)
+        self._begin(resolved, redact_params(given), tags=tag_list(tags), note=note, code_folder=code_folder)
+
+    def _begin(
+        self,
+        resolved: settings.Settings,
+        params: record.JsonValue,
+        *,
+        tags: list[str],
+        note: str | None,
+        code_folder: Path | None,
+    ) -> None:
+        """Writes the first row and tells the mirror."""
+        recorded_params = self._rows.without_secrets(params)
         known = {
             "started_at": self.started_at,
             "command": self.command,
@@ -80,10 +91,10 @@ class Run:
             "project": self._rows.clean(self.project),
             "parent_run_id": self.parent_run_id,
         }
-        self._opening = self._rows.opening(known, tags=own_tags, note=note, code_folder=code_folder)
+        self._opening = self._rows.opening(known, tags=tags, note=note, code_folder=code_folder)
         self._recorder.write(self._opening)
         heartbeat.begin(self.run_id, self._recorder)
-        clean_tags = tuple(self._rows.clean(tag) or "" for tag in own_tags)
+        clean_tags = tuple(self._rows.clean(tag) or "" for tag in tags)
         start = mirrors.RunStart(self.run_id, known["project"] or "", recorded_params, clean_tags, self.dataset_id)
         self._mirror = mirrors.open_mirror(resolved, start, on_url=self._keep_url)
 
