@@ -15,7 +15,7 @@ from backend.queries import ArtifactQuery, NoQuery, SeriesQuery
 from backend.routers.paths import RunId
 from backend.service import TheService
 
-router = APIRouter(tags=["artifacts"])
+router = APIRouter()
 
 _MAX_INDEX = 2**31 - 1
 
@@ -43,6 +43,7 @@ def get_metric_series(service: TheService, run_id: RunId, query: Annotated[Serie
 @router.get(
     "/runs/{run_id:path}/artifacts",
     operation_id="list_artifacts",
+    tags=["artifacts"],
     response_model=list[ArtifactInfo],
     responses=problems(404, 409, 503),
     dependencies=[Depends(only(NoQuery))],
@@ -58,6 +59,7 @@ def list_artifacts(service: TheService, run_id: RunId) -> Response:
 @router.get(
     "/runs/{run_id:path}/artifacts/{index}",
     operation_id="download_artifact",
+    tags=["artifacts"],
     response_class=StreamingResponse,
     responses={
         200: {
