@@ -4,9 +4,11 @@ Owns these questions, asked so that an index answers them even in a large store:
 index from one to the next, not by reading every row.
 """
 
+import math
+import sys
 from typing import Any, get_args
 
-from sqlalchemy import Column, ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select
 
 from backend.filters import Dead, status_of
 from backend.models import Status
@@ -96,10 +98,12 @@ def _param(connection: Connection, name: str) -> Answer:
         select(text, func.count(), func.min(number)).where(is_this, text.in_(listed)).group_by(text).order_by(text)
     ).all()
     if has_more:
-        statement = select(func.count(), func.min(number), func.max(number)).where(is_this)
-        runs, lowest, highest = connection.execute(statement).one()
+        # Another program may have stored what no float holds, which SQLite keeps as an infinity.
+        finite = number.between(-sys.float_info.max, sys.float_info.max)
+        statement = select(func.count(), func.min(case((finite, number))), func.max(case((finite, number))))
+        runs, lowest, highest = connection.execute(statement.where(is_this)).one()
     else:
-        numbers = [value for _, _, value in values if value is not None]
+        numbers = [value for _, _, value in values if value is not None and math.isfinite(value)]
         runs = sum(count for _, count, _ in values)
         lowest, highest = min(numbers, default=None), max(numbers, default=None)
     return {

@@ -4,6 +4,7 @@ Owns reading the JSON columns, those of older loggers and of other hands include
 the expected kind, reads as empty. It must not query anything.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,9 @@ from lab_logger.leases import seconds_between
 from lab_logger.record import JsonValue, loads
 
 Answer = dict[str, Any]
+
+MAX_DEPTH = 50
+"""How deep params and metrics may be nested in an answer; `lab_logger` writes at most 20 levels."""
 
 _TEXT_COLUMNS = (
     "timestamp",
@@ -30,8 +34,8 @@ def summary(row: RowMapping) -> Answer:
     answer: Answer = {"run_id": text(row["run_id"])}
     answer |= {column: text(row[column]) for column in _TEXT_COLUMNS}
     answer["status"] = row["status"]
-    answer["params"] = loads(text(row["params_json"]), default={})
-    answer["final_metrics"] = loads(text(row["final_metrics_json"]), default={})
+    answer["params"] = _values(text(row["params_json"]))
+    answer["final_metrics"] = _values(text(row["final_metrics_json"]))
     return answer
 
 
@@ -57,6 +61,25 @@ def artifact_paths(document: str | None) -> list[str]:
     if value is None and document and document.strip() != "null":
         value = document
     return list(_paths_in(value))
+
+
+def _values(document: str | None) -> dict[str, JsonValue]:
+    values: dict[str, JsonValue] = loads(document, default={})
+    # Counting is quick, and only a document with so many brackets can be so deep.
+    if document and document.count("{") + document.count("[") > MAX_DEPTH:
+        return {name: _shallow(value, MAX_DEPTH - 1) for name, value in values.items()}
+    return values
+
+
+def _shallow(value: JsonValue, depth: int) -> JsonValue:
+    """Gives a value in which what lies deeper is JSON text: readers of JSON give up on very deep documents."""
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return [_shallow(item, depth - 1) for item in value]
+    return {name: _shallow(item, depth - 1) for name, item in value.items()}
 
 
 def _paths_in(value: JsonValue) -> Iterable[str]:

@@ -90,3 +90,14 @@ def _param(
         "min": lowest,
         "max": highest,
     }
+
+
+def test_a_number_that_no_float_holds_has_no_part_in_a_range(client: httpx.Client, store: Path) -> None:
+    huge: dict[str, str | None] = {"params_json": '{"lr": 1e999, "n": ' + "9" * 400 + "}"}
+    many = [StoredRun(f"r{n}", params={"lr": n, "n": 1}) for n in range(60)]
+    write_runs(store, [StoredRun("a", documents=huge), *many])
+
+    params = {param["name"]: param for param in client.get("/runs/facets").json()["params"]}
+
+    assert (params["lr"]["min"], params["lr"]["max"]) == (0, 59)
+    assert (params["n"]["min"], params["n"]["max"]) == (1, 1)

@@ -5,7 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
+from backend.models import RunSummary
 from tests.backend.stores import DEAD, StoredRun, execute, write_runs
 
 SUMMARY = {
@@ -399,3 +401,12 @@ def test_equal_numbers_rank_alike_however_they_are_spelled(client: httpx.Client,
     )
     for order in ("asc", "desc"):
         assert ids(client.get("/runs", params={"sort": "param:p", "order": order})) == ["r2", "r1", "r0"]
+
+
+def test_a_very_deep_document_of_another_program_does_not_spoil_the_list(client: httpx.Client, store: Path) -> None:
+    deep = '{"a": ' + "[" * 400 + "7" + "]" * 400 + "}"
+    write_runs(store, [StoredRun("deep", documents={"params_json": deep}), StoredRun("plain", params={"lr": 1})])
+
+    runs = TypeAdapter(list[RunSummary]).validate_json(client.get("/runs").content)
+
+    assert {run.run_id: "7" in str(run.params) for run in runs} == {"deep": True, "plain": False}
