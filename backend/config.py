@@ -1,7 +1,7 @@
-"""The settings of the server and of its clients, read where the logger reads them.
+"""The settings of the server, of its agent and of its clients, read where the logger reads them.
 
-Owns `Settings` and `ClientSettings`. Values come from `lab_logger.settings.resolve`, so that the server and the logger
-always mean the same store. It reads the environment and `.env` when a settings object is made, never at import.
+Owns `Settings`, `AgentSettings`, `ClientSettings`. Values come from `lab_logger.settings.resolve`, so that server and
+logger always mean the same store. It reads the environment and `.env` when a settings object is made, never at import.
 """
 
 import os
@@ -18,6 +18,11 @@ from lab_logger import settings as logger_settings
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 """The folder this code runs from; settings are looked for here after the current folder."""
+
+_READ_AS_THEY_ARE = (
+    "api_token", "allowed_hosts", "cors_origins", "lab_server_url", "lab_api_token",
+    "openai_api_key", "openai_base_url", "openai_model", "agent_timeout_s",
+)  # fmt: skip
 
 
 def _split_at_commas(value: object) -> object:
@@ -43,7 +48,7 @@ class _SharedSource(PydanticBaseSettingsSource):
             "db_path": resolved.db_path,
             "busy_timeout_s": resolved.busy_timeout_s,
         }
-        for name in ("api_token", "allowed_hosts", "cors_origins", "lab_server_url", "lab_api_token"):
+        for name in _READ_AS_THEY_ARE:
             values[name] = resolved.values.get(name.upper())
         roots = resolved.values.get("ARTIFACT_ROOTS")
         if roots is not None:
@@ -116,6 +121,33 @@ class Settings(_SharedSettings):
         """The folders that artifacts may be downloaded from, absolute."""
         roots = self.artifact_roots or (self.project_root, self.db_path.parent)
         return tuple(Path(os.path.abspath(root)) for root in roots)
+
+
+class AgentSettings(_SharedSettings):
+    """The settings of the agent: which language model it asks, if any.
+
+    Raises:
+        pydantic.ValidationError: One of them has an impossible value.
+    """
+
+    openai_api_key: SecretStr | None = Field(
+        default=None, description="OPENAI_API_KEY; the key of OpenAI, or of the endpoint at OPENAI_BASE_URL."
+    )
+    openai_base_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+",
+        description="OPENAI_BASE_URL; any OpenAI-compatible endpoint, such as http://127.0.0.1:11434/v1 for Ollama.",
+    )
+    openai_model: str = Field(
+        default="gpt-5-mini", min_length=1, description="OPENAI_MODEL; the model's name at that endpoint."
+    )
+    agent_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="AGENT_TIMEOUT_S; how long the language model may take for one question, in seconds.",
+    )
 
 
 class ClientSettings(_SharedSettings):

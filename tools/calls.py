@@ -7,7 +7,7 @@ waits and the one that awaits say and understand the same.
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, Literal, TypedDict, TypeVar, cast
+from typing import Any, Final, Generic, Literal, TypedDict, TypeVar, cast
 from urllib.parse import quote
 
 import httpx
@@ -30,6 +30,9 @@ from tools.errors import LabClientError, UnexpectedAnswerError, api_error
 Answer = TypeVar("Answer")
 
 Order = Literal["asc", "desc"]
+
+AGENT_READ_TIMEOUT_S: Final = 180.0
+"""How long the agent's answer is waited for: a language model may be asked several times for one question."""
 
 
 class RunFilters(TypedDict, total=False):
@@ -77,6 +80,23 @@ class RunPage:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentReply:
+    """What the agent answers, as it came.
+
+    Attributes:
+        document: The answer; its shape is the agent's, and not checked here.
+        engine: Who answered: `llm` or `offline`.
+        fallback: Why the built-in planner stood in for the language model; None when it did not.
+        status: The HTTP status.
+    """
+
+    document: dict[str, Any]
+    engine: str
+    fallback: str | None
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
     """One request and the way to read its answer.
 
@@ -86,6 +106,7 @@ class Call(Generic[Answer]):
         read: Reads a successful answer.
         query: The query parameters, in order; a repeated name is a repeated parameter.
         body: What is sent as JSON, or None.
+        read_timeout_s: How long the answer is waited for, in seconds; as long as any other unless given.
     """
 
     method: str
@@ -93,6 +114,7 @@ class Call(Generic[Answer]):
     read: Callable[[httpx.Response], Answer]
     query: tuple[tuple[str, str], ...] = ()
     body: Mapping[str, object] | None = None
+    read_timeout_s: float | None = None
 
 
 def health() -> Call[Health]:
@@ -152,6 +174,12 @@ def set_note(run_id: str, *, note: str | None) -> Call[RunDetail]:
     return Call("PATCH", _run_path(run_id, "note"), _reader(RunDetail), body=body)
 
 
+def ask_agent(query: str, *, session_id: str | None) -> Call[AgentReply]:
+    """`POST /agent/query`."""
+    body = {"query": _sendable(query), "session_id": None if session_id is None else _sendable(session_id)}
+    return Call("POST", "/agent/query", _read_agent_reply, body=body, read_timeout_s=AGENT_READ_TIMEOUT_S)
+
+
 def check(response: httpx.Response) -> None:
     """Raises the error that an answer stands for, if it is one; the answer's content must have been read.
 
@@ -194,6 +222,14 @@ def _read_page(response: httpx.Response) -> RunPage:
     if not total.isdecimal():
         raise _unexpected(response, "X-Total-Count is missing")
     return RunPage(_reader(list[RunSummary])(response), int(total))
+
+
+def _read_agent_reply(response: httpx.Response) -> AgentReply:
+    engine = response.headers.get("X-Agent-Engine")
+    if engine is None:
+        raise _unexpected(response, "X-Agent-Engine is missing")
+    document = _reader(dict[str, Any])(response)
+    return AgentReply(document, engine, response.headers.get("X-Agent-Fallback"), response.status_code)
 
 
 def _unexpected(response: httpx.Response, what: str) -> UnexpectedAnswerError:

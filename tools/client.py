@@ -17,12 +17,13 @@ import httpx
 from backend.models import ArtifactInfo, Facets, Health, MetricSeries, RunComparison, RunDetail, RunSummary, Version
 from tools import calls
 from tools.address import server_address
-from tools.calls import Call, LeaderboardOptions, RunFilters, RunPage
+from tools.calls import AgentReply, Call, LeaderboardOptions, RunFilters, RunPage
 from tools.errors import ServerTimeoutError, ServerUnreachableError, UnexpectedAnswerError
 from tools.whole_file import whole_file
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=30.0, pool=10.0)
-"""In seconds. Reading waits longer than the server's own writes do for another writer."""
+"""In seconds. Reading waits longer than the server's own writes do for another writer; the agent's answer is waited for
+longer still."""
 
 CONNECT_RETRIES = 2
 """How often a connection that was not made is tried again. A request that was sent is never sent again."""
@@ -43,6 +44,13 @@ class _Client:
             "headers": {} if token is None else {"Authorization": f"Bearer {token}"},
             "timeout": timeout,
         }
+        self._timeout = timeout
+
+    def _timeout_of(self, call: Call[Answer]) -> httpx.Timeout:
+        """Gives how long to wait for a call: as long as the client was told to, else as long as the call needs."""
+        if call.read_timeout_s is None or self._timeout != TIMEOUT:
+            return self._timeout
+        return httpx.Timeout(connect=TIMEOUT.connect, read=call.read_timeout_s, write=TIMEOUT.write, pool=TIMEOUT.pool)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -79,7 +87,7 @@ class LabClient(_Client):
         base_url: Where the server is; `LAB_SERVER_URL` unless given.
         token: The server's API_TOKEN. Unless given, `LAB_API_TOKEN`, which only the server at `LAB_SERVER_URL` is sent.
         transport: What carries the requests, such as an application in this process; a network connection unless given.
-        timeout: How long to wait; `TIMEOUT` unless given.
+        timeout: How long to wait; unless given `TIMEOUT`, and for the agent `calls.AGENT_READ_TIMEOUT_S`.
 
     Raises:
         ClientSettingsError: The address or the token cannot be used.
@@ -177,9 +185,14 @@ class LabClient(_Client):
         """Sets a run's note, None clears it; gives the run as it is then."""
         return self._send(calls.set_note(run_id, note=note))
 
+    def ask_agent(self, query: str, *, session_id: str | None = None) -> AgentReply:
+        """Asks the agent a question, which may have it write a note; those of one `session_id` are one conversation."""
+        return self._send(calls.ask_agent(query, session_id=session_id))
+
     def _send(self, call: Call[Answer]) -> Answer:
+        timeout = self._timeout_of(call)
         with self._translated():
-            response = self._http.request(call.method, call.path, params=call.query, json=call.body)
+            response = self._http.request(call.method, call.path, params=call.query, json=call.body, timeout=timeout)
         calls.check(response)
         return call.read(response)
 
@@ -269,8 +282,15 @@ class AsyncLabClient(_Client):
         """See `LabClient.set_note`."""
         return await self._send(calls.set_note(run_id, note=note))
 
+    async def ask_agent(self, query: str, *, session_id: str | None = None) -> AgentReply:
+        """See `LabClient.ask_agent`."""
+        return await self._send(calls.ask_agent(query, session_id=session_id))
+
     async def _send(self, call: Call[Answer]) -> Answer:
+        timeout = self._timeout_of(call)
         with self._translated():
-            response = await self._http.request(call.method, call.path, params=call.query, json=call.body)
+            response = await self._http.request(
+                call.method, call.path, params=call.query, json=call.body, timeout=timeout
+            )
         calls.check(response)
         return call.read(response)

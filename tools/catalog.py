@@ -1,0 +1,65 @@
+"""The tools there are, each with its name, its arguments and whether it writes.
+
+Owns turning a function of `functions` into something that LangChain or MCP can offer, without either of them.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from tools import functions
+from tools.client import AsyncLabClient
+from tools.found import Reply
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool.
+
+    Attributes:
+        name: What it is called.
+        description: What it does, for whoever chooses it.
+        arguments: The arguments it takes, as a model that refuses unknown ones.
+        writes: Whether it changes the store.
+    """
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+    writes: bool
+    _function: Callable[..., Awaitable[Reply]]
+
+    async def call(self, client: AsyncLabClient, **arguments: Any) -> Reply:
+        """Asks the server.
+
+        Raises:
+            LabClientError: The server does not answer, or says no.
+        """
+        return await self._function(client, **arguments)
+
+
+def _tool(function: Callable[..., Awaitable[Reply]], *, writes: bool = False) -> Tool:
+    hints = get_type_hints(function, include_extras=True)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    fields: dict[str, Any] = {
+        parameter.name: (hints[parameter.name], ... if parameter.default is parameter.empty else parameter.default)
+        for parameter in parameters
+    }
+    arguments = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+    return Tool(function.__name__, inspect.getdoc(function) or "", arguments, writes, function)
+
+
+TOOLS: tuple[Tool, ...] = (
+    _tool(functions.list_runs),
+    _tool(functions.leaderboard),
+    _tool(functions.get_run_details),
+    _tool(functions.compare_runs),
+    _tool(functions.search_run_summaries),
+    _tool(functions.describe_store),
+    _tool(functions.flag_run_for_publish, writes=True),
+    _tool(functions.update_note, writes=True),
+)
+"""Every tool, the reading ones first."""
