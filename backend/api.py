@@ -6,33 +6,42 @@ Owns putting the parts together, and nothing else.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from agents import chat_agent
+from agents.engine import Assistant
 from backend import __version__, errors, openapi
 from backend.body_limit import BodyLimit
 from backend.config import Settings
+from backend.contract import only, problems
+from backend.mcp_mount import McpMount
+from backend.queries import NoQuery
 from backend.routers import artifacts, compare, runs, system
 from backend.security import Gate
 from backend.service import Service
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, assistant: Assistant | None = None) -> FastAPI:
     """Makes an application.
 
     Args:
         settings: The settings; read from the environment and `.env` when the application starts unless given.
+        assistant: What answers questions; one that reads its settings likewise, when the first comes, unless given.
     """
     service = Service(settings)
+    mcp = McpMount()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        await mcp.aclose()
         service.close()
 
     # The pages under /docs bring their scripts along: nothing is fetched from elsewhere.
     app = FastAPIOffline(title="ai-lab", version=__version__, description=openapi.DESCRIPTION, lifespan=lifespan)
     app.state.service = service
+    app.state.assistant = assistant or Assistant()
     errors.install(app)
     # The one added last stands first: the gate, then the limit, then the routes.
     app.add_middleware(BodyLimit)
@@ -40,6 +49,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # A run id may hold slashes, so the address of a run comes after every longer one.
     for router in (system.router, runs.router, compare.router, artifacts.router, runs.detail_router):
         app.include_router(router)
+    no_query = [Depends(only(NoQuery))]
+    app.include_router(chat_agent.router, dependencies=no_query, responses=problems(413, 503))
+    app.include_router(chat_agent.status_router, dependencies=no_query, responses=problems())
+    app.router.routes.extend(mcp.routes)
     openapi.complete(app)
     return app
 

@@ -40,8 +40,8 @@ def _correct(document: dict[str, Any]) -> None:
         operation["security"] = [{}] if path == "/health" else [{"token": []}, {}]
         for status, response in operation["responses"].items():
             content = response.get("content", {})
-            if int(status) >= _FIRST_ERROR_STATUS and "application/json" in content:
-                response["content"] = {MEDIA_TYPE: content["application/json"]}
+            if int(status) >= _FIRST_ERROR_STATUS and content:
+                response["content"] = {MEDIA_TYPE: next(iter(content.values()))}
         for parameter in operation.get("parameters", ()):
             _correct_parameter(parameter)
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -1,7 +1,8 @@
 """Shows the whole of ai-lab at work, once, and ends: `make run`, or `python -m scripts.demo` at the project's root.
 
 Owns the order of the steps. It trains a small sweep, serves the store on a free port of this machine, and asks that
-server for the latest runs and the leaderboard. It must not read the store itself: what it shows came over HTTP.
+server for the latest runs, the leaderboard and an answer in words. It must not read the store itself: what it shows
+came over HTTP.
 """
 
 import contextlib
@@ -26,14 +27,16 @@ from tools.client import LabClient
 from tools.errors import LabClientError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-_SWEEP: Final = ("examples/train_model/sweep.py", "--experiment_name", "demo", "--n_epochs", "10", "--n_jobs", "2")
+SWEEP: Final = ("examples/train_model/sweep.py", "--experiment_name", "demo", "--n_epochs", "10", "--n_jobs", "2")
 _TOP_K: Final = 10
+_QUESTION: Final = "What models work best on breast_cancer in terms of accuracy and runtime?"
 _POLL_S: Final = 0.05
 
 NEXT_STEPS: Final = """
 What to type next:
   make serve                                                             the server, at http://127.0.0.1:8000/docs
   curl "http://127.0.0.1:8000/runs/leaderboard?metric_name=accuracy"     while it runs: the same ranking as JSON
+  .venv/bin/python scripts/test_agent.py                                 while it runs: questions to the agent
   .venv/bin/python scripts/inspect_metrics_artifacts.py                  while it runs: the curves of the latest run
   .venv/bin/python examples/train_model/run.py --help                    one training of your own
   make test                                                              the tests
@@ -43,14 +46,17 @@ What to type next:
 def main() -> int:
     """Runs the steps and gives the exit status: 0, or 1 with a sentence that says which step failed."""
     try:
-        _say("1/3  Training 3 models on 4 data sets with 2 seeds")
-        _run_script(*_SWEEP)
+        _say("1/4  Training 3 models on 4 data sets with 2 seeds")
+        _run_script(*SWEEP)
         with _server() as url:
-            _say(f"2/3  The latest runs, from the server at {url}")
+            _say(f"2/4  The latest runs, from the server at {url}")
             _run_script("scripts/check_latest_runs.py", "--limit", "5", LAB_SERVER_URL=url, LAB_API_TOKEN=_token())
-            _say("3/3  The leaderboard on accuracy, from GET /runs/leaderboard")
+            _say("3/4  The leaderboard on accuracy, from GET /runs/leaderboard")
             with LabClient(url, token=_token() or None) as client:
                 _print_leaderboard(client.leaderboard("accuracy", top_k=_TOP_K))
+                _say(f"4/4  The agent, asked: {_QUESTION}")
+                reply = client.ask_agent(_QUESTION)
+                print(reply.document["natural_language_answer"])
     except (DemoError, LabClientError) as error:
         print(f"\nthe demonstration stopped: {error}", file=sys.stderr)
         return 1

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from backend.api import create_app
-from backend.config import ClientSettings, Settings
+from backend.config import AgentSettings, ClientSettings, Settings
 from tests.live_server import serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,7 +39,7 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 
 def settings_in_code() -> set[str]:
-    own = {name.upper() for model in (Settings, ClientSettings) for name in model.model_fields}
+    own = {name.upper() for model in (Settings, AgentSettings, ClientSettings) for name in model.model_fields}
     return (own - {"PROJECT_ROOT", "BUSY_TIMEOUT_S"}) | LOGGER_SETTINGS  # the first is found, the second prefixed
 
 
@@ -77,7 +77,7 @@ def test_every_folder_of_the_readme_exists() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like a fresh checkout, with a store of its own."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("examples", "scripts", "libs", "backend", "tools"):
+    for name in ("examples", "scripts", "libs", "backend", "tools", "agents"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
@@ -131,6 +131,15 @@ def test_the_curl_commands_of_the_readme_work(server: str, project: Path) -> Non
     assert (project / "model.joblib").stat().st_size > 0
     noted = httpx.get(f"{server}/runs", params={"note_substring": "PUBLISH"}).json()
     assert len(noted) == 1
+
+
+def test_the_agent_commands_of_the_readme_work(server: str, project: Path) -> None:
+    commands = code_blocks(section("Ask in words"), "bash")[0].replace("curl -s", "curl --fail-with-body -s")
+
+    said = run(commands, folder=project, server=server)
+
+    assert said.count('"natural_language_answer":') == commands.count("/agent/query") + commands.count("/agent/stream")
+    assert "PUBLISH" in said
 
 
 def test_the_scripts_of_the_readme_work(server: str, project: Path) -> None:
