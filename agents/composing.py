@@ -8,7 +8,7 @@ from typing import Final
 
 from agents.agents import DraftAnswer, Intent
 from agents.comparing import compare
-from agents.evidence import Evidence
+from agents.truth.evidence import Evidence
 from agents.wording import number_text, run_label, short_id
 from backend.models import RunSummary
 from tools.directions import order_text

@@ -24,10 +24,10 @@ from agents import prompts
 from agents.agents import AgentAnswer, DraftAnswer, Intent
 from agents.comparing import compare
 from agents.composing import compose, unwritten_sentence, written_sentence
-from agents.evidence import Evidence
 from agents.fence import Fence, is_mark
-from agents.guard import Guard, known_ids
 from agents.memory import Facts, Turn
+from agents.truth.evidence import Evidence
+from agents.truth.guard import Guard, known_ids
 from agents.wording import short_id
 from tools.catalog import TOOLS
 from tools.client import AsyncLabClient

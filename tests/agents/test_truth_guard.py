@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.guard import MAX_CLAIMS
+from agents.truth.guard import MAX_CLAIMS
 from tests.agents.labs import (
     BEST_TWO,
     HIDDEN,

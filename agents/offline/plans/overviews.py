@@ -56,7 +56,7 @@ def summarize(reading: Reading) -> Plan:
         _opening(batch),
         f"The best on each dataset:\n{chr(10).join(lines)}" if lines else "",
         _failures([each.run for each in details]),
-        f"The newest:\n{numbered(batch.runs[:3], own_metrics(batch.runs)[:1])}",
+        f"The newest:\n{numbered(batch.runs[:3], [name for name in [headline_of(own_metrics(batch.runs))] if name])}",
         used=[
             *(run.run_id for run, _ in best),
             *(run.run_id for run in failed),
@@ -85,6 +85,8 @@ def _best_by_dataset(reading: Reading, runs: Sequence[RunSummary]) -> list[tuple
     by_dataset: dict[str | None, list[RunSummary]] = {}
     for run in runs:
         by_dataset.setdefault(run.dataset_id, []).append(run)
+    if len(by_dataset) > 1:
+        by_dataset.pop(None, None)
     found: list[tuple[RunSummary, str]] = []
     for own in sorted(by_dataset.values(), key=len, reverse=True)[:8]:
         metrics = own_metrics(own)

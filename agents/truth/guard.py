@@ -15,12 +15,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from agents import cues, derived
-from agents.claims import Claim, claims
-from agents.deeds import false_deeds
-from agents.evidence import Evidence
-from agents.known import Known, plain
 from agents.memory import MAX_FACTS, Facts
+from agents.truth import cues, derived
+from agents.truth.claims import Claim, claims
+from agents.truth.deeds import false_deeds
+from agents.truth.evidence import Evidence
+from agents.truth.known import Known, plain
 from agents.wording import SHORT_ID_CHARS
 
 MAX_CLAIMS: Final = 2_000

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
-from agents.evidence import MEAN_OF, Evidence, unit_s_of
+from agents.truth.evidence import MEAN_OF, Evidence, unit_s_of
 from backend.models import RunSummary
 from tools.found import DetailsFound
 

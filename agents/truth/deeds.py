@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from agents.evidence import Evidence
 from agents.fence import is_mark
+from agents.truth.evidence import Evidence
 from agents.wording import short_id
 
 _FLAGGED: Final = (

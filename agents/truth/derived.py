@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from agents.claims import Claim
+from agents.truth.claims import Claim
 
 Derive = Callable[[Sequence[float]], Iterator[float]]
 

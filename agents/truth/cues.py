@@ -6,7 +6,7 @@ Owns these readings of English, which are heuristics. Whether the claim is then 
 import re
 from typing import Final
 
-from agents.claims import Claim
+from agents.truth.claims import Claim
 
 _BOUND_END: Final = r"[\s:\"'`(*]*(?:(?:of|the|an?|about)\s+)*[\s:\"'`(*]*$"
 _ABOVE: Final = re.compile(
