@@ -104,7 +104,9 @@ def list_scope(
             is_counted = is_exhausted or (is_counted and n_before == len(looked_at))
     if len(calls) > 1:
         runs = _merged(runs, ranking, seconds, oldest=oldest)
-    return Batch(runs[:limit], len(runs) if is_filtered else total, is_counted, seconds)
+    if is_filtered:
+        total, is_counted = min(len(runs), MAX_LISTED), is_counted and len(runs) <= MAX_LISTED
+    return Batch(runs[:limit], total, is_counted, seconds)
 
 
 def _leading(scope: Scope, ranking: Ranking, *, limit: int) -> Steps[Batch | None]:

@@ -133,7 +133,8 @@ def _compare_groups(reading: Reading) -> Plan:
     sides = [(group, batch) for group, batch in zip(reading.groups, batches, strict=True) if batch.runs]
     texts = yield from _group_texts(sides, ranking)
     missing = [group.label for group, batch in zip(reading.groups, batches, strict=True) if not batch.runs]
-    absent = f"No run that fits has {ranking.name} for: {', '.join(missing)}." if missing else ""
+    seen = "" if all(batch.is_counted or batch.runs for batch in batches) else ", of those that were looked at,"
+    absent = f"No run that fits{seen} has {ranking.name} for: {', '.join(missing)}." if missing else ""
     best = list({batch.runs[0].run_id: batch.runs[0] for _, batch in _by_best(sides, ranking)}.values())
     if len(best) < _TWO:
         return draft(reading, absent, *texts, used=[run.run_id for run in best])

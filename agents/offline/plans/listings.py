@@ -43,7 +43,9 @@ def list_runs(reading: Reading) -> Plan:
         return (yield from search(replace(reading, words=" ".join(each.text for each in reading.unknown), unknown=())))
     if reading.ends:
         return (yield from rank(reading))
-    limit = reading.top_k or (1 if reading.recency and not reading.is_plural else _LISTED)
+    # Runs that were sifted are counted by those that are used: no tool gives their number.
+    several = MAX_LISTED if reading.scope.is_sifted else _LISTED
+    limit = reading.top_k or (1 if reading.recency and not reading.is_plural else several)
     batch = yield from list_scope(reading.scope, limit=limit, oldest=reading.recency == "oldest")
     if not batch.runs:
         return draft(reading, none_text(batch))

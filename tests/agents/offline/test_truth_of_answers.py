@@ -217,7 +217,9 @@ def test_what_several_lists_hold_together_stands_before_the_guard(many: Path) ->
         text = client.post("/agent/query", json={"query": "runs not on wine"}).json()["natural_language_answer"]
         none = client.post("/agent/query", json={"query": "runs with width 99"}).json()["natural_language_answer"]
         unread = client.post("/agent/query", json={"query": "list run 7"}).json()["natural_language_answer"]
+        sifted = client.post("/agent/query", json={"query": "runs with width over 3 and accuracy over 0.1"})
     assert re.match(r"180 runs fit\.", text)
+    assert re.match(r"At least 92 runs fit\.|92 runs fit\.", sifted.json()["natural_language_answer"])
     assert "without wine" in text
     assert "Read as, with no run that fits: width=99" in none
     assert 'Not understood: "7"' in unread
