@@ -17,7 +17,7 @@ SHELL := /bin/sh
 .PHONY: help run serve ui test e2e check bench screenshots lock clean
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*##/  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9]*\):.*##/  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 run: $(STAMP)  ## Train a small sweep, store it, rank it over HTTP, say what to type next
 	@$(BIN)/python -m scripts.demo

@@ -15,6 +15,7 @@ from backend import __version__, errors, openapi
 from backend.body_limit import BodyLimit
 from backend.config import Settings
 from backend.contract import only, problems
+from backend.hang_ups import HangUps
 from backend.mcp_mount import McpMount
 from backend.queries import NoQuery
 from backend.routers import artifacts, compare, runs, system
@@ -43,7 +44,8 @@ def create_app(settings: Settings | None = None, *, assistant: Assistant | None 
     app.state.service = service
     app.state.assistant = assistant or Assistant()
     errors.install(app)
-    # The one added last stands first: the gate, then the limit, then the routes.
+    # The one added last stands first: the gate, then the limit, then the hang-ups, then the routes.
+    app.add_middleware(HangUps)
     app.add_middleware(BodyLimit)
     app.add_middleware(Gate, settings=lambda: service.settings)
     # A run id may hold slashes, so the address of a run comes after every longer one.

@@ -96,6 +96,11 @@ def is_denied(claim: Claim) -> bool:
     return bool(_DENIED_BEFORE.search(claim.before) or _DENIED_AFTER.search(claim.after))
 
 
+def is_not_understood(claim: Claim) -> bool:
+    """Tells whether the sentence lists words of the question that were not understood."""
+    return claim.before.lower().lstrip().startswith("not understood:")
+
+
 def denies(claim: Claim) -> bool:
     """Tells whether the sentence denies anything at all."""
     return _DENIAL.search(claim.sentence) is not None

@@ -21,6 +21,8 @@ MEAN_OF: Final = "mean "
 """What the name of a mean over a list of runs begins with."""
 
 _MAX_TEXT_CHARS: Final = 200_000
+_TELLING_APART: Final = ("dataset_id", "param")
+"""Arguments of lists of which a run has one value alone."""
 _MIN_PREFIX_CHARS: Final = 4
 _TIME_NAME: Final = re.compile(
     r"time|duration|elapsed|latency|runtime|seconds|minutes|hours|(?:^|[_.])(?:s|ms|sec|secs|min|h)$"
@@ -56,6 +58,7 @@ class Evidence:
     param_names: set[str] = field(default_factory=set)
     known_ids: dict[str, None] = field(default_factory=dict)
     marked_before: set[str] = field(default_factory=set)
+    _totals: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def add(self, found: Found, *, arguments: Mapping[str, Any]) -> None:
         """Takes in what a tool returned, and what it was asked."""
@@ -64,6 +67,7 @@ class Evidence:
         match found:
             case RunsFound():
                 self._add_list(found)
+                self._add_total(found.total, arguments)
             case DetailsFound():
                 self._add_run(found.run)
                 self._add_series(found.series)
@@ -123,6 +127,15 @@ class Evidence:
             if numbers:
                 self._add_value(f"{MEAN_OF}{name}", sum(numbers) / len(numbers))
                 self.counts.add(len(numbers))
+
+    def _add_total(self, total: int, arguments: Mapping[str, Any]) -> None:
+        """Adds up the totals of lists that share no run: they differ in the dataset, or in a parameter's value."""
+        own = {name: value for name, value in arguments.items() if name in _TELLING_APART}
+        same = {name: value for name, value in arguments.items() if name not in {*_TELLING_APART, "limit"}}
+        params = [str(each).partition(":")[0] for each in own.get("param") or ()]
+        totals = self._totals.setdefault(json.dumps([same, sorted(own), params], default=str, sort_keys=True), {})
+        totals[json.dumps(own, default=str, sort_keys=True)] = total
+        self.counts.add(sum(totals.values()))
 
     def _add_run(self, run: RunSummary) -> None:
         self.runs[run.run_id] = run

@@ -137,6 +137,8 @@ class Guard:
             return True
         if claim.quotation is None:
             return False
+        if cues.is_not_understood(claim) and claim.quotation.lower() in self._question:
+            return True
         words = plain(claim.quotation).rstrip("….")
         is_telling = len(words.split()) > 1 or cues.has_source(claim)
         return bool(words and is_telling) and any(words in written for written in self._known.written)
@@ -160,7 +162,8 @@ class Guard:
         if named is not None:
             own = self._known.values_of(cues.run_before(claim), named)
             returned = [*self._known.by_name[named], *self._known.by_name.get("", ())] if own is None else own
-            return self._was_returned(claim, sorted(returned)) or self._is_derived(claim, focus, named)
+            is_said = self._was_returned(claim, sorted(returned)) or self._is_derived(claim, focus, named)
+            return is_said or self._is_missed_value(claim, named)
         if cues.counts_runs(claim):
             return self._is_count_or_rank(claim) or self._is_repeated(claim)
         return (
@@ -219,6 +222,11 @@ class Guard:
         if not any(_as_number(text) in values for text in asked):
             return False
         return cues.is_denied(claim) or (cues.is_bound(claim) and self._is_bound_held(claim, values[-1]))
+
+    def _is_missed_value(self, claim: Claim, name: str) -> bool:
+        """Tells whether it is the value of a parameter that a tool was asked for, said to be in vain."""
+        is_asked = any(bound.lower() == f"{name}:{claim.text}".lower() for bound in self._evidence.bounds)
+        return is_asked and cues.denies(claim)
 
     def _is_bound_held(self, claim: Claim, bound: float) -> bool:
         """Tells whether some value of the metric spoken of lies beyond a bound; so, too, where none is spoken of."""

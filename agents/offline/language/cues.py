@@ -66,7 +66,7 @@ _TOP_K: Final = (
 _PLACES: Final = {
     "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "5th": 5, "two": 2, "three": 3,
 }  # fmt: skip
-_NTH: Final = "second|2nd|third|3rd|fourth|4th|fifth|5th"
+_NTH: Final = r"second|2nd|third|3rd|fourth|4th|fifth|5th|\d{1,3}(?:st|nd|rd|th)"
 _PLACE: Final = re.compile(
     rf"\b(?P<nth>{_NTH}) (?:best|most|least|place|\w+est|worst|in line)\b|\brunner up\b|"
     rf"\b(?:is|was|were|came|comes?|come in|ranks?|ranked|placed|places|finish\w*|who's|in|number|no) (?:the )?"
@@ -174,7 +174,8 @@ def place_of(masked: str) -> int:
     match = _PLACE.search(masked)
     if match is None:
         return 1
-    return _PLACES.get(match["nth"] or match["rank"] or "second", 2)
+    said = match["nth"] or match["rank"] or "second"
+    return _PLACES.get(said) or max(1, int(re.sub(r"\D", "", said) or 2))
 
 
 def is_plural(masked: str) -> bool:

@@ -26,6 +26,7 @@ _MONTHS: Final = (
 _MONTH: Final = "(?:" + "|".join(f"{name}|{name[:3]}" for name in _MONTHS) + r"|sept)\b\.?"
 _COUNT: Final = r"(?P<count>\d+|few|couple(?: of)?|" + "|".join(NUMBER_WORDS) + ")"
 _UNIT: Final = r"(?P<unit>second|sec|minute|min|hour|hr|day|night|week|month|year)s?\b"
+_SLASHED: Final = re.compile(r"\d{1,2}[/.]\d{1,2}[/.]\d{4}")
 _TOMORROW: Final = timedelta(days=1)
 
 
@@ -64,9 +65,15 @@ def find_period(text: str, *, now: datetime) -> Period | None:
             found = bounds(match, now.astimezone(UTC))
             if found is not None:
                 since, until = found
-                said = text[match.start() : match.end()].strip()
+                said = _SLASHED.sub(_spelled_out, text[match.start() : match.end()].strip())
                 return Period(_spelled(since), _spelled(until, last=True), said, match.start(), match.end())
     return None
+
+
+def _spelled_out(match: re.Match[str]) -> str:
+    """Gives a date in slashes or dots as it was read: which of its numbers is the month is a guess."""
+    span = _parsed(match.group(), datetime(2000, 1, 1, tzinfo=UTC))
+    return span[0].strftime("%Y-%m-%d") if span else match.group()
 
 
 def _spelled(moment: datetime | None, *, last: bool = False) -> str | None:
@@ -188,6 +195,8 @@ def _parsed(words: str, now: datetime) -> Span | None:
     except (ParserError, OverflowError, ValueError):
         return None
     moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if re.search(r":\d\d:\d\d", words):
+        return moment, moment + (timedelta(microseconds=1) if "." in words else timedelta(seconds=1))
     return moment, moment + (_TOMORROW if moment == _day(moment) else timedelta(minutes=1))
 
 
@@ -231,7 +240,10 @@ def _since(match: re.Match[str], now: datetime) -> tuple[datetime | None, dateti
 
 def _after(match: re.Match[str], now: datetime) -> tuple[datetime | None, datetime | None] | None:
     span = _span_of(match["first"], now)
-    return (span[1], None) if span else None
+    if span is None:
+        return None
+    is_instant = span[1] - span[0] <= timedelta(seconds=1)
+    return (span[0] + timedelta(microseconds=1) if is_instant else span[1]), None
 
 
 def _before(match: re.Match[str], now: datetime) -> tuple[datetime | None, datetime | None] | None:

@@ -40,6 +40,12 @@ _BEST: Final = re.compile(
 _PUBLISH: Final = re.compile(
     r"\s*\b(?:for|as|to|with|be)?\s*[\"']?(?:publish(?:ed|able|ing)?|publication)\b[\"']?", re.IGNORECASE
 )
+_ORDERING: Final = re.compile(
+    r"(?:(?:please|also|now|just|can you|could you) )*(?:(?:flag|publish|unflag|unmark|mark|label|tag|star|annotate)\b|"
+    r"(?:clear|remove|delete|add|write|put|leave|set) (?:\w+ ){0,3}(?:notes?|comments?|remarks?|flags?|marks?)\b|"
+    r"note (?:on|down)\b)(?! (?:is|was|are|were)\b)",
+    re.IGNORECASE,
+)
 _FORMS: Final = tuple(
     re.compile(form, re.IGNORECASE | re.DOTALL)
     for form in (
@@ -84,7 +90,8 @@ def read_note(question: str) -> NoteAsked | None:
     if _CLEAR.search(question):
         return NoteAsked("note", "", question)
     quoted = next((match for match in _QUOTED.finditer(question)), None)
-    if quoted is not None and _ABOUT_NOTES.search(question):
+    is_inside = quoted is not None and re.search(r":\s*[^\s\"“'`]", question[: quoted.start()]) is not None
+    if quoted is not None and not is_inside and _ABOUT_NOTES.search(question):
         note = next(group for group in quoted.groups() if group)
         return _as_mark(note, question[: quoted.start()] + " " + question[quoted.end() :])
     if not re.search(r"\bnotes?\b|\bcomment\b|\bremark\b|\bannotate\b", question, re.IGNORECASE):
@@ -95,8 +102,15 @@ def read_note(question: str) -> NoteAsked | None:
         match = form.search(question.strip())
         if match is not None:
             before = match.groupdict().get("before") or ""
-            return _as_mark(match["note"].strip(" \"'`"), f"{before} {match['rest']}".strip())
+            return _as_mark(_unquoted(match["note"]), f"{before} {match['rest']}".strip())
     return _marked(question) or NoteAsked("note", None, question)
+
+
+def n_orders(question: str) -> int:
+    """Counts the parts of a question that each order a mark or a note; what is quoted or follows a colon is none."""
+    told = re.split(r":", _QUOTED.sub(" ", question), maxsplit=1)[0]
+    parts = re.split(r"[,;.!?\n]+\s*|\b(?:and then|and|then|but)\b", _mended(told))
+    return sum(_ORDERING.match(part.strip()) is not None for part in parts)
 
 
 def _mended(question: str) -> str:
@@ -109,6 +123,13 @@ def _mended_word(match: re.Match[str]) -> str:
     word = match[0].lower()
     near = None if word in COMMON or word in _ORDERS else nearest(word, _ORDERS)
     return near[1] if near is not None else match[0]
+
+
+def _unquoted(note: str) -> str:
+    """Gives a note without the quotation marks around the whole of it."""
+    bare = note.strip()
+    is_quoted = len(bare) > 1 and bare[0] in "\"'`" and bare[-1] == bare[0] and bare[0] not in bare[1:-1]
+    return bare[1:-1].strip() if is_quoted else bare
 
 
 def _marked(question: str) -> NoteAsked | None:

@@ -22,6 +22,10 @@ _ORDINALS: Final = {
 _ORDINAL: Final = re.compile(
     rf"\b({'|'.join(_ORDINALS)}) (?:one|run|of (?:them|those|these))\b|\bnumber (two|three|2|3)\b"
 )
+_NTH_ALONE: Final = re.compile(
+    rf"\bthe ({'|'.join(name for name in _ORDINALS if name not in {'top', 'last', 'other'})})"
+    r"(?= ?(?:,|$| to\b| as\b| for\b))"
+)
 _LEADING: Final = re.compile(r"\b(?:the first|the top) (two|three|four|[2-5])\b(?! (?:runs|<))")
 _SEVERAL: Final = re.compile(r"\b(?:them|those|these|both|they|the (?:two|three|four|five|\d))\b")
 _ONE: Final = re.compile(r"\b(?:it|its|it's|that|this|(?:that|this|the|the same) (?:run|one|experiment))\b")
@@ -55,9 +59,8 @@ def pointed_at(said: str, last: Sequence[str]) -> tuple[str, ...]:
         said: The question, in small letters.
         last: The runs of the answer before, the most important first.
     """
-    ordinal = _ORDINAL.search(said)
-    if ordinal is not None and last:
-        index = _ORDINALS.get(ordinal[1] or "", {"two": 1, "2": 1}.get(ordinal[2] or "", 2))
+    index = _place_in(said)
+    if index is not None and last:
         return (last[index],) if -len(last) <= index < len(last) else ()
     leading = _LEADING.search(said)
     if leading is not None and last:
@@ -65,6 +68,21 @@ def pointed_at(said: str, last: Sequence[str]) -> tuple[str, ...]:
     if _SEVERAL.search(said):
         return tuple(last[: 2 if re.search(r"\b(?:two|both)\b", said) else 10])
     return tuple(last[:1]) if _ONE.search(said) else ()
+
+
+def points_at_place(said: str) -> bool:
+    """Tells whether a question points at a place in the answer before, be there such a run or not."""
+    return _place_in(said) is not None
+
+
+def _place_in(said: str) -> int | None:
+    alone = _NTH_ALONE.search(said)
+    if alone is not None:
+        return _ORDINALS[alone[1]]
+    ordinal = _ORDINAL.search(said)
+    if ordinal is None:
+        return None
+    return _ORDINALS.get(ordinal[1] or "", {"two": 1, "2": 1}.get(ordinal[2] or "", 2))
 
 
 def _is_id(tokens: Sequence[Token], position: int, names: Names) -> bool:

@@ -74,9 +74,18 @@ def find_mentions(text: str, tokens: Sequence[Token], names: Names, *, taken: se
                 is_typo = any(token.lower != token.text.lower().replace("’", "'") for token in tokens[start:end])
                 is_typo = is_typo or search is _joined
                 how: How = "typo" if is_typo else "exact" if search is _whole else "part"
-                found.append(Mention(start, end, hit, how, text[tokens[start].start : tokens[end - 1].end]))
+                said = text[tokens[start].start : tokens[end - 1].end]
+                found.append(Mention(start, end, _as_written(hit, said), how, said))
                 taken.update(range(start, end))
     return sorted(found, key=lambda mention: mention.start)
+
+
+def _as_written(names: tuple[Name, ...], said: str) -> tuple[Name, ...]:
+    """Puts first what is spelled exactly so: `Accuracy` is not `accuracy`; of datasets, keeps it alone."""
+    same = tuple(name for name in names if name.name == said)
+    if same and names[0].kind == "dataset":
+        return same
+    return (*same, *(name for name in names if name not in same))
 
 
 def closest(word: str, known: Sequence[str], *, limit: int = 3) -> list[str]:

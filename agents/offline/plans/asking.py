@@ -5,7 +5,7 @@ is sent their results.
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from agents.agents import DraftAnswer
@@ -13,10 +13,13 @@ from agents.offline.reading.reading import Ranking
 from agents.offline.reading.scopes import Scope
 from agents.offline.reading.values import number_in, param_of, value_of
 from backend.models import RunDetail, RunSummary
+from tools.directions import order_text
 from tools.found import ComparisonFound, DetailsFound, Found, RunsFound
 
 MAX_LISTED: Final = 200
-_MAX_TIMED: Final = 8
+_MAX_TIMED: Final = 12
+_MANY: Final = 2
+"""Up to so many lists are asked for at once; instead of more, one longer list is tried first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,10 @@ def list_scope(
     Raises:
         ToolFailedError: A tool failed.
     """
+    if ranking is not None and with_runs and len(scope.alternatives()) > _MANY:
+        leading = yield from _leading(scope, ranking, limit=limit)
+        if leading is not None:
+            return leading
     is_filtered = scope.is_sifted
     asked = MAX_LISTED if is_filtered else limit
     calls = [Call("list_runs", _arguments(each, scope, ranking, asked, oldest)) for each in scope.alternatives()]
@@ -88,11 +95,26 @@ def list_scope(
     is_counted = not is_filtered or sum(len(each.runs) for each in found) == total
     seconds: dict[str, float] = {}
     if with_runs and ((ranking and ranking.kind == "duration") or _timed(scope)):
-        seconds = yield from _durations(runs[:_MAX_TIMED])
-        runs = [run for run in runs if all(bound.holds(seconds.get(run.run_id)) for bound in _timed(scope))]
+        n_before, looked_at = len(runs), runs[:_MAX_TIMED]
+        seconds = yield from _durations(looked_at)
+        if _timed(scope):
+            runs = [run for run in looked_at if all(bound.holds(seconds.get(run.run_id)) for bound in _timed(scope))]
+            # In the order of their durations, all that come after one that is beyond the bound are so, too.
+            is_exhausted = len(calls) == 1 and ranking is None and len(runs) < len(looked_at)
+            is_counted = is_exhausted or (is_counted and n_before == len(looked_at))
     if len(calls) > 1:
         runs = _merged(runs, ranking, seconds, oldest=oldest)
     return Batch(runs[:limit], len(runs) if is_filtered else total, is_counted, seconds)
+
+
+def _leading(scope: Scope, ranking: Ranking, *, limit: int) -> Steps[Batch | None]:
+    """Ranks the runs of a scope out of one list of more; None where too few of them are in it."""
+    wider = replace(scope, datasets=(), params=())
+    (arguments,) = wider.alternatives()
+    (found,) = yield from ask_runs([Call("list_runs", _arguments(arguments, wider, ranking, MAX_LISTED, False))])
+    runs = [run for run in found.runs if scope.keeps(run) and has_value(run, ranking)]
+    is_timed = ranking.kind == "duration" or bool(_timed(scope))
+    return Batch(runs[:limit], len(runs), False, {}) if len(runs) >= limit and not is_timed else None
 
 
 def sample(scope: Scope, metric: str) -> Steps[Batch]:
@@ -190,6 +212,14 @@ def ask_comparison(run_ids: Sequence[str]) -> Steps[list[RunDetail]]:
     if not isinstance(found, ComparisonFound):
         raise ToolFailedError("the comparison came back in an unknown shape")
     return found.comparison.runs
+
+
+def order_said(scope: Scope, *, oldest: bool) -> str:
+    """Says in which order `list_scope` gives the runs of a scope that are not ranked."""
+    first = scope.leftover()[0] if scope.leftover() else None
+    if first is None or first.target == "metric" or len(scope.alternatives()) > 1:
+        return "oldest first" if oldest else "newest first"
+    return f"{first.name}, {order_text('desc' if first.low is not None else 'asc')}"
 
 
 def has_value(run: RunSummary, ranking: Ranking) -> bool:

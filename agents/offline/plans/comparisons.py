@@ -10,7 +10,7 @@ from typing import Final
 from agents.offline.language.cues import names_both_times
 from agents.offline.language.names import headline_of
 from agents.offline.plans.asking import Batch, Plan, Steps, ask_comparison, list_scope, sample, together
-from agents.offline.plans.rankings import nothing_ranked, rank, ranked, wanted_runs
+from agents.offline.plans.rankings import NOTHING_TO_RANK, rank, ranked, wanted_runs
 from agents.offline.plans.saying import draft, line, mean_text, numbered, own_metrics, shown_metrics, value_text
 from agents.offline.reading.reading import Group, Ranking, Reading
 from agents.offline.reading.values import flat, number_in, param_of, value_of
@@ -123,7 +123,7 @@ def _compare_groups(reading: Reading) -> Plan:
     """Compares the best run of each group, and the groups' means."""
     ranking = reading.ranking()
     if ranking is None:
-        return draft(reading, nothing_ranked(reading, None))
+        return draft(reading, NOTHING_TO_RANK)
     batches = yield from together([list_scope(group.scope, ranking=ranking, limit=_TWO) for group in reading.groups])
     if not any(batch.runs for batch in batches) and not reading.metrics:
         samples = yield from together([list_scope(group.scope, limit=20) for group in reading.groups])

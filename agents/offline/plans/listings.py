@@ -6,15 +6,17 @@ Owns `list_runs`, `count_runs` and `search_runs`.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, cast, get_args
+from typing import Final, cast
 
 from agents.offline.language.names import is_number
-from agents.offline.plans.asking import MAX_LISTED, Batch, Call, Plan, Steps, ask, list_scope, together
-from agents.offline.plans.rankings import rank
+from agents.offline.plans.asking import MAX_LISTED, Batch, Call, Plan, Steps, ask, list_scope, order_said, together
+from agents.offline.plans.rankings import has_more, rank
 from agents.offline.plans.saying import (
     counted,
     draft,
     more_text,
+    names_text,
+    none_text,
     numbered,
     quoted,
     seconds_text,
@@ -23,7 +25,7 @@ from agents.offline.plans.saying import (
 )
 from agents.offline.reading.reading import Reading
 from agents.offline.reading.scopes import ParamIs, Scope
-from agents.offline.reading.values import is_spelled, param_of
+from agents.offline.reading.values import is_spelled, param_of, value_of
 from agents.wording import short_id
 from backend.models import RunSummary, Status
 from tools.found import RunsFound
@@ -44,9 +46,9 @@ def list_runs(reading: Reading) -> Plan:
     limit = reading.top_k or (1 if reading.recency and not reading.is_plural else _LISTED)
     batch = yield from list_scope(reading.scope, limit=limit, oldest=reading.recency == "oldest")
     if not batch.runs:
-        return draft(reading, "No run fits.")
+        return draft(reading, none_text(batch))
     is_few = reading.recency is not None or reading.top_k is not None
-    order = ["oldest first" if reading.recency == "oldest" else "newest first"]
+    order = [order_said(reading.scope, oldest=reading.recency == "oldest")]
     header = f"{total_text(batch)} {'fits' if batch.total == 1 else 'fit'}."
     if is_few:
         end = "oldest" if reading.recency == "oldest" else "newest"
@@ -78,22 +80,23 @@ def count(reading: Reading) -> Plan:
     fit = "fits" if batch.total == 1 else "fit"
     used = [run.run_id for run in batch.runs] if is_sifted else []
     share = f", of {reading.facets.total} in all" if _SHARE.search(reading.masked) else ""
-    return draft(reading, f"{total_text(batch)} {fit}{share}.".capitalize(), used=used)
+    if not batch.total and not batch.is_counted:
+        return draft(reading, none_text(batch))
+    return draft(reading, f"{total_text(batch)} {fit}{share}.".capitalize(), used=used, fits=batch.total > 0)
 
 
 def search(reading: Reading) -> Plan:
     """Finds runs by words in their notes, commands, parameters, datasets and tags."""
     words = reading.words or ""
-    found = yield from _search(words)
-    runs = [run for run in found.runs if _fits(run, reading.scope, words)]
+    found = yield from _search(words, limit=_SHOWN if reading.scope.is_everything else MAX_LISTED)
+    fitting = [run for run in found.runs if _fits(run, reading.scope, words)]
+    runs, is_cut = fitting[:_SHOWN], found.total > len(found.runs) or len(fitting) > _SHOWN
     read_as = [f"words={quoted(words)}"]
     if not runs:
-        scope = " among the runs that fit" if found.runs else ""
+        scope = "" if not found.runs else " among the runs that fit" + (", of those looked at" if is_cut else "")
         return draft(reading, f"No run mentions {quoted(words)}{scope}.", read_as=read_as, intent="search_runs")
     partial = "No run holds all of the words; these hold some." if found.is_partial else ""
-    header = (
-        f"{counted(len(runs)).capitalize()} found{'' if found.total <= len(found.runs) else ', and there are more'}:"
-    )
+    header = f"{counted(len(runs)).capitalize()} found{', and there may be more' if is_cut else ''}:"
     return draft(
         reading,
         partial,
@@ -105,12 +108,12 @@ def search(reading: Reading) -> Plan:
     )
 
 
-def _search(words: str) -> Steps[RunsFound]:
+def _search(words: str, *, limit: int) -> Steps[RunsFound]:
     """Searches for words; where they are in no run, for their stems."""
-    found = yield from ask(Call("search_run_summaries", {"query": words, "limit": _SHOWN}))
+    found = yield from ask(Call("search_run_summaries", {"query": words, "limit": limit}))
     stems = " ".join(_stem(word) for word in words.split())
     if isinstance(found, RunsFound) and (not found.runs or found.is_partial) and stems != words:
-        again = yield from ask(Call("search_run_summaries", {"query": stems, "limit": _SHOWN}))
+        again = yield from ask(Call("search_run_summaries", {"query": stems, "limit": limit}))
         found = again if isinstance(again, RunsFound) and again.runs else found
     return found if isinstance(found, RunsFound) else RunsFound([], 0)
 
@@ -123,6 +126,10 @@ def _stem(word: str) -> str:
 def _fits(run: RunSummary, scope: Scope, words: str) -> bool:
     """Tells whether a run is of a scope; a name that is itself searched for does not count."""
     searched = set(re.findall(r"\w+", words.lower()))
+    others = replace(scope, datasets=(), params=(), note=None)
+    values = [(bound, value_of(run, bound.name)) for bound in scope.bounds if bound.target != "duration"]
+    if not (others.keeps(run) and others.spans(run.timestamp) and all(bound.holds(value) for bound, value in values)):
+        return False
     datasets = [name for name in scope.datasets if not set(re.findall(r"\w+", name.lower())) <= searched]
     return (
         (not datasets or run.dataset_id in datasets)
@@ -171,23 +178,27 @@ def _things(reading: Reading) -> str | None:
         if facet is None or (facet.has_more_values and facet.values):
             return None
         names = [value.name for value in facet.values]
-    return f"There are {len(names)}: {', '.join(names[:20])}."
+    return f"There are {len(names)}: {names_text(names, limit=20)}."
 
 
 def _count_each(reading: Reading, per: str) -> Plan:
-    scopes = _each(reading, per)
+    scopes = each_of(reading, per)
     if reading.scope.is_everything:
         yield from ()
         counts = {label: runs for label, _, runs in scopes}
     else:
         batches = yield from together([list_scope(scope, limit=1) for _, scope, _ in scopes])
         counts = {label: batch.total for (label, _, _), batch in zip(scopes, batches, strict=True)}
+    counts = dict(sorted(counts.items(), key=lambda each: -each[1]))
     lines = [f"{label}: {counted(runs)}" for label, runs in counts.items()]
+    is_cut = len(scopes) == _MAX_EACH and has_more(reading, per, _MAX_EACH)
     total = f"There are {counted(reading.facets.total)} in all." if reading.scope.is_everything else ""
-    return draft(reading, total, "\n".join(lines), read_as=[f"per {per}"])
+    others = f"Only the {len(lines)} with the most runs are listed; there are others." if is_cut else ""
+    return draft(reading, total, "\n".join(lines), others, read_as=[f"per {per}"], fits=any(counts.values()))
 
 
-def _each(reading: Reading, per: str) -> list[tuple[str, Scope, int]]:
+def each_of(reading: Reading, per: str) -> list[tuple[str, Scope, int]]:
+    """Gives the datasets, statuses or values with the most runs: each one's label, scope, and runs in all."""
     facets = reading.facets
     if per == "dataset":
         datasets = sorted(facets.datasets, key=lambda each: -each.runs)
@@ -202,10 +213,6 @@ def _each(reading: Reading, per: str) -> list[tuple[str, Scope, int]]:
             for status in facets.statuses
             if status.runs
         ]
-    if per == "status":
-        runs = {each.name: each.runs for each in facets.statuses}
-        statuses: tuple[Status, ...] = get_args(Status)
-        return [(name, replace(reading.scope, statuses=(name,)), runs.get(name, 0)) for name in statuses]
     facet = next((each for each in facets.params if each.name == per), None)
     values = sorted(facet.values, key=lambda value: -value.runs) if facet else []
     return [

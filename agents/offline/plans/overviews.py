@@ -6,11 +6,14 @@ Owns `summarize_runs`.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from statistics import median_high, median_low
 from typing import Final
 
 from agents.agents import DraftAnswer
 from agents.offline.language.names import headline_of
 from agents.offline.plans.asking import Batch, Plan, ask_details, list_scope, sample, together
+from agents.offline.plans.listings import each_of
+from agents.offline.plans.rankings import has_more
 from agents.offline.plans.saying import (
     best_of,
     counted,
@@ -25,6 +28,7 @@ from agents.offline.plans.saying import (
     total_text,
 )
 from agents.offline.reading.reading import Ranking, Reading
+from agents.offline.reading.values import number_in
 from agents.wording import number_text, run_label
 from backend.models import RunDetail, RunSummary
 from tools.calls import Order
@@ -33,6 +37,7 @@ from tools.directions import better_order, order_text
 _LOOKED_AT: Final = 50
 _BOTH_ORDERS: Final[tuple[Order, ...]] = ("desc", "asc")
 _MAX_FAILED: Final = 3
+_OF_TIMES: Final = re.compile(r"\b(?:durations?|times?|runtimes?|long|seconds|minutes|hours)\b")
 
 
 def summarize(reading: Reading) -> Plan:
@@ -48,14 +53,16 @@ def summarize(reading: Reading) -> Plan:
     if not batch.runs:
         return draft(reading, "No run fits.")
     best = _best_by_dataset(reading, batch.runs)
-    failed = [run for run in batch.runs if run.status in {"failed", "killed"}][:_MAX_FAILED]
+    failed = [run for run in batch.runs if run.status in {"failed", "killed"}]
+    n_failed, failed = len(failed), failed[:_MAX_FAILED]
     details = yield from together([ask_details(run.run_id) for run in failed])
+    among = " among those" if batch.total > len(batch.runs) or not batch.is_counted else ""
     lines = [f"- {line(run, [metric])}" for run, metric in best]
     return draft(
         reading,
         _opening(batch),
-        f"The best on each dataset:\n{chr(10).join(lines)}" if lines else "",
-        _failures([each.run for each in details]),
+        f"The best on each dataset{among}:\n{chr(10).join(lines)}" if lines else "",
+        _failures([each.run for each in details], n_failed=n_failed),
         f"The newest:\n{numbered(batch.runs[:3], [name for name in [headline_of(own_metrics(batch.runs))] if name])}",
         used=[
             *(run.run_id for run, _ in best),
@@ -96,11 +103,12 @@ def _best_by_dataset(reading: Reading, runs: Sequence[RunSummary]) -> list[tuple
     return found
 
 
-def _failures(runs: Sequence[RunDetail]) -> str:
+def _failures(runs: Sequence[RunDetail], *, n_failed: int) -> str:
     if not runs:
         return "None of them failed or was killed."
     lines = [f"- {run_label(run)}, {run.status}{_why(run)}" for run in runs]
-    return "Failed or killed, the newest first:\n" + "\n".join(lines)
+    more = ", and there are more" if n_failed > len(runs) else ""
+    return f"Failed or killed, the newest first{more}:\n" + "\n".join(lines)
 
 
 def _why(run: RunDetail) -> str:
@@ -112,8 +120,14 @@ def _why(run: RunDetail) -> str:
 def _average(reading: Reading) -> Plan:
     """Gives the mean of a metric over the runs of a scope, and its ends."""
     metric = reading.metric
+    if _OF_TIMES.search(reading.masked) and not reading.metrics:
+        metric = reading.runtime
+        if metric is None:
+            return draft(reading, "No metric of this store tells how long a run took, so there is no mean of it.")
     if metric is None:
         return draft(reading, "No run that fits has a metric.")
+    if reading.per is not None:
+        return (yield from _average_each(reading, reading.per, metric))
     ends = [list_scope(reading.scope, ranking=Ranking("metric", metric, order), limit=1) for order in _BOTH_ORDERS]
     batch, highest, lowest = yield from together([sample(reading.scope, metric), *ends])
     if not (batch.runs and highest.runs and lowest.runs):
@@ -124,10 +138,32 @@ def _average(reading: Reading) -> Plan:
         reading,
         f"Of {metric}: {mean_text(batch, metric)}; the lowest is {number_text(low.final_metrics[metric])}, "
         f"the highest {number_text(high.final_metrics[metric])}.",
+        _median_text(batch, metric) if "median" in reading.masked else "",
         f"Best: {line(best, [metric])}.",
         used=[best.run_id],
         read_as=[f"mean of {metric}"],
     )
+
+
+def _average_each(reading: Reading, per: str, metric: str) -> Plan:
+    """Gives the mean of a metric over the runs of each dataset, model or other value."""
+    sides = [(label, scope) for label, scope, _ in each_of(reading, per)]
+    batches = yield from together([sample(scope, metric) for _, scope in sides])
+    means = {label: mean_text(batch, metric) for (label, _), batch in zip(sides, batches, strict=True)}
+    lines = [f"- {label}: {mean}" for label, mean in means.items() if mean]
+    if not lines:
+        return draft(reading, f"No run that fits has {metric}.")
+    others = f"There are more of {per} than these." if has_more(reading, per, len(sides)) else ""
+    used = [batch.runs[0].run_id for batch in batches if batch.runs]
+    return draft(reading, f"Of {metric}:", "\n".join(lines), others, used=used, read_as=[f"mean of {metric} per {per}"])
+
+
+def _median_text(batch: Batch, metric: str) -> str:
+    """Says the median of a sample: a value that a run has, or the two that it lies between."""
+    numbers = [number for run in batch.runs if (number := number_in(run.final_metrics.get(metric))) is not None]
+    low, high = median_low(numbers), median_high(numbers)
+    is_at = f"is {number_text(low)}" if low == high else f"lies between {number_text(low)} and {number_text(high)}"
+    return f"The median of these {is_at}."
 
 
 def _vocabulary(reading: Reading) -> DraftAnswer | None:

@@ -33,7 +33,7 @@ def refuse_unknown(reading: Reading) -> Plan:
     """Says which name of the question the store does not have, and which it has."""
     yield from ()
     sentences = [_unknown_text(unknown, reading.facets) for unknown in reading.unknown]
-    return draft(reading, *sentences, "No run was read for this.", intent="unanswerable")
+    return draft(reading, *sentences, "No run was read for this.", intent="unanswerable", fits=True)
 
 
 def say_empty(reading: Reading) -> Plan:

@@ -27,6 +27,7 @@ def draft(
     used: Iterable[str] = (),
     read_as: Iterable[str] = (),
     intent: Intent | None = None,
+    fits: bool | None = None,
 ) -> DraftAnswer:
     """Makes the final answer.
 
@@ -36,13 +37,15 @@ def draft(
         used: Full ids of the runs it is about, the most important first.
         read_as: How the question was read, beside the runs it is about.
         intent: The kind of answer, where it turned out to be another one.
+        fits: Whether any run fits; unless given, whether one is used.
     """
     said = [*read_as, *reading.said()]
     lines = [text for text in paragraphs if text]
     used = list(dict.fromkeys(used))
-    heading = "Read as" if used or reading.scope.is_everything else "Read as, with no run that fits"
+    fits = bool(used) if fits is None else fits
+    heading = "Read as" if fits or reading.scope.is_everything else "Read as, with no run that fits"
     lines.append(f"{heading}: {', '.join(said)}." if said else f"{heading}: all runs.")
-    unread = [word for word in reading.unread if len(word) > 3]  # noqa: PLR2004 - shorter ones mean little
+    unread = [word for word in reading.unread if len(word) > 3 or not word.isalpha()]  # noqa: PLR2004 - short ones mean little
     if unread:
         lines.append(f"Not understood: {', '.join(quoted(word) for word in unread[:5])}.")
     return DraftAnswer(
@@ -114,6 +117,13 @@ def counted(number: int, noun: str = "run") -> str:
 def total_text(batch: Batch) -> str:
     """Says how many runs fit, and that there may be more where not all were looked at."""
     return counted(batch.total) if batch.is_counted else f"at least {counted(batch.total)}"
+
+
+def none_text(batch: Batch) -> str:
+    """Says that no run fits; where not all were looked at, that none of those does."""
+    if batch.is_counted:
+        return "No run fits."
+    return "None of the runs that were looked at fits; not all could be looked at."
 
 
 def more_text(batch: Batch, shown: int) -> str:

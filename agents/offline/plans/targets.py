@@ -5,6 +5,7 @@ Owns finding it: named, pointed at, ranked first, the newest, or the only one th
 
 from dataclasses import replace
 
+from agents.offline.language.runids import points_at_place
 from agents.offline.plans.asking import Steps, list_scope
 from agents.offline.plans.rankings import ranked
 from agents.offline.reading.reading import Reading
@@ -31,6 +32,8 @@ def find_target(reading: Reading, *, by_named_metric: bool = True) -> Steps[tupl
         asked = reading if by_named_metric or definite else replace(reading, metrics=())
         _, _, batch = yield from ranked(asked, limit=1)
         return (batch.runs[0].run_id, batch.runs[0]) if batch.runs else (None, None)
+    if points_at_place(reading.masked) and reading.last_ids and not reading.recency:
+        return None, None
     if reading.recency or not reading.scope.is_everything or (reading.facets.total == 1 and not reading.last_ids):
         batch = yield from list_scope(reading.scope, limit=1, oldest=reading.recency == "oldest")
         return (batch.runs[0].run_id, batch.runs[0]) if batch.runs else (None, None)

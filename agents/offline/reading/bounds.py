@@ -18,6 +18,8 @@ from tools.directions import better_order
 Sign = Literal["ge", "gt", "le", "lt", "eq", "better", "worse"]
 
 _PERCENT_RANGE: Final = 1.5
+_HALF_OF_ONE: Final = 0.005
+"""How far from 0 or 1 a score may lie that is called so: for a score, those are its ends."""
 _REACH: Final = 6
 _SIGNS: Final[tuple[tuple[str, Sign], ...]] = (
     (
@@ -173,12 +175,30 @@ class NumberReader:
         name = self._mentions[index].first
         self._read.update(range(position, last + 1))
         self._used.add(index)
+        if name.kind == "param" and self._read_list(name.name, position):
+            return
         if name.kind == "param":
             self._add_value(name.name, position)
             return
         value = self._value(position, Bound("metric", name.name), scale=None, is_percent=last > position)
         half = 0.5 * 10.0 ** -len(self._tokens[position].text.partition(".")[2])
+        facet = next((metric for metric in self._names.facets.metrics if metric.name == name.name), None)
+        if facet is not None and facet.min >= 0 and facet.max <= 1 and value in {0, 1}:
+            half = min(half, _HALF_OF_ONE)
+        if re.search(r"\b(?:exactly|precisely|equals?|equal to|==)(?: to)?$", self._words(position - 3, position)):
+            half = 0.0
         self._bounds.append(Bound("metric", name.name, round(value - half, 12), round(value + half, 12)))
+
+    def _read_list(self, name: str, position: int) -> bool:
+        """Reads a value of several numbers, such as the `[64, 32]` of `layers [64, 32]`."""
+        for value in self._names.values_of(name):
+            numbers = re.findall(r"-?\d+(?:\.\d+)?", value) if value.startswith("[") else []
+            following = self._tokens[position : position + len(numbers)]
+            if numbers and [number_of(token) for token in following] == [float(number) for number in numbers]:
+                self._params.setdefault(name, []).append(value)
+                self._read.update(range(position, position + len(numbers)))
+                return True
+        return False
 
     def _is_rank(self, position: int) -> bool:
         """Tells whether a number says how many of a ranking: `top 3 accuracies`."""

@@ -177,6 +177,8 @@ def _settle_search(reading: Reading) -> Intent:
 
 def _settle_trend(reading: Reading) -> Intent:
     """Which of all runs overfit is only known where a note says so."""
+    if reading.scope.note is not None and not reading.run_ids and not reading.metrics:
+        return "list_runs"
     is_of_many = _WHICH_RUNS.search(reading.masked) is not None and not reading.run_ids
     return "search_runs" if is_of_many and _CURVE_WORDS.search(reading.masked) else "metric_trend"
 

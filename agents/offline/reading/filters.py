@@ -4,7 +4,7 @@ Owns making a `Scope` of them: names that are left out, values that only count b
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,15 +13,21 @@ from agents.offline.language.names import Names, is_number
 from agents.offline.language.vocabulary import Mention
 from agents.offline.language.words import plain
 from agents.offline.reading.findings import Findings
-from agents.offline.reading.scopes import ParamIs, Scope
+from agents.offline.reading.scopes import A_DATASET, ParamIs, Scope
 
 _NEGATION: Final = re.compile(
     r"\b(?:not|no|non|except|excluding|exclude|without|ignoring|ignore|leaving out|apart from|besides|other than|"
     r"isn't|aren't|wasn't|weren't|didn't|don't|doesn't|never)(?: (?:a|an|the|any|for|on|in|from|with|using|use|used|"
-    r"tagged|involve|involving|be|come|run|have|of))*$|"
+    r"tags?|tagged|involve|involving|be|come|run|have|of))*$|"
     r"\b(?:(?:do|does|did|is|are|was|were) not|\w+n't) \w+(?: (?:a|an|the|any|for|on|in|from|with|to))*$"
 )
 _JOINING: Final = frozenset({"", "or", "nor", "and", "or on", "nor on", "or the", "and the"})
+_MISSING: Final = "without|no|missing|lacking|lacks?|(?:do|does|did)(?:n't| not) have"
+_NOTE_TEXT: Final = re.compile(
+    r"\b(?:with|has|have|having) (?:a |the )?notes? "
+    r"(?:\"([^\"]+)\"|'([^']+)'|(?!(?:and|or|that|on|in|from|for|at|but|by|about|like|of|with|without|saying|says|set|yet|at|attached|please|so|the|a)\b)([\w-]+)[.?!]?$)",
+    re.IGNORECASE,
+)
 _ABSENT: Final = frozenset({"without", "no", "zero"})
 _EQUALS: Final = frozenset({"", "=", "==", ":", "is", "of"})
 _TAG: Final = re.compile(r"(?:^| )(?:tag|tags|tagged)(?: (?:as|:|=))?$")
@@ -48,6 +54,8 @@ def read_scope(findings: Findings, names: Names) -> Scope:
     for mention in negated:
         _leave_out(mention, taken, names)
     _add_tags(taken, findings, names)
+    ruled_out = left_out_tags(findings)
+    taken.tags = [tag for tag in taken.tags if tag not in ruled_out]
     _add_values(taken, findings, names)
     period, masked = findings.period, findings.masked
     return Scope(
@@ -59,11 +67,33 @@ def read_scope(findings: Findings, names: Names) -> Scope:
         since=period.since if period else None,
         until=period.until if period else None,
         period=period.said if period else None,
-        note=cues.flagged_note_of(masked),
+        note=cues.flagged_note_of(masked) or _note_text(findings),
         has_note=cues.notes_of(masked),
         has_artifacts=cues.artifacts_of(masked),
         left_out=tuple(taken.left_out),
+        lacks=tuple(_lacking(findings)),
     )
+
+
+def left_out_tags(findings: Findings) -> list[str]:
+    """Gives the tags that a question rules out."""
+    tags = [mention for mention in findings.mentions if mention.first.kind == "tag"]
+    return [mention.first.name for mention in _negated(tags, findings)]
+
+
+def _lacking(findings: Findings) -> Iterator[str]:
+    """Gives what the runs are said not to have: metrics, or a dataset."""
+    if re.search(rf"\b(?:{_MISSING})(?: any| a| an)? (?:dataset|data set)\b", findings.masked):
+        yield A_DATASET
+    for mention in findings.free("metric"):
+        if re.search(rf"(?:^| )(?:{_MISSING})(?: an?| any| final)?$", findings.words(mention.start - 3, mention.start)):
+            yield mention.first.name
+
+
+def _note_text(findings: Findings) -> str | None:
+    """Gives the words behind `with the note`, up to the end of the question."""
+    match = _NOTE_TEXT.search(findings.text)
+    return next(filter(None, match.groups()), None) if match else None
 
 
 def _negated(mentions: Sequence[Mention], findings: Findings) -> list[Mention]:
@@ -104,6 +134,8 @@ def _take_in(mention: Mention, taken: _Filters, findings: Findings, names: Names
 
 def _leave_out(mention: Mention, taken: _Filters, names: Names) -> None:
     """Takes in every other name of the same kind, of those wanted where some are."""
+    if mention.first.kind == "tag":
+        return  # a list of runs does not tell their tags
     unwanted = {name.name for name in mention.names}
     taken.left_out += unwanted
     if mention.first.kind == "dataset":

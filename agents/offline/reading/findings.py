@@ -3,6 +3,7 @@
 Owns the order in which these are looked for, and the masked text. What they ask for is for others to say.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from agents.offline.language.words import Token, tokenize
 from agents.offline.reading.bounds import NumberReader, Numbers
 
 _MAX_WORDS: Final = 150
+_CLOCK: Final = re.compile(r"(?<![\w:])\d{1,2}:\d\d(?::\d\d)?(?![\w:])")
+_STATES: Final = re.compile(r"runs? (?:finished|failed|killed|running|completed|crashed)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,12 @@ def find_all(text: str, names: Names, *, now: datetime) -> Findings:
     run_ids, id_tokens = find_run_ids(text, written, names)
     fixed = dated | id_tokens
     tokens = corrected(written, names, fixed=fixed)
-    mentions = find_mentions(text, tokens, names, taken=set(fixed))
-    numbers = NumberReader(tokens, mentions, names, taken=fixed).read()
+    clocks = frozenset(
+        at for match in _CLOCK.finditer(text) for at, token in enumerate(tokens)
+        if at not in fixed and match.start() <= token.start < match.end()
+    )  # fmt: skip
+    mentions = _but_states(find_mentions(text, tokens, names, taken={*fixed, *clocks}), tokens)
+    numbers = NumberReader(tokens, mentions, names, taken=fixed | clocks).read()
     masked = _mask(tokens, mentions, {"WHEN": dated, "ID": id_tokens, "NUMBER": numbers.tokens})
     return Findings(text, written, tokens, period, run_ids, mentions, numbers, fixed | numbers.tokens, masked)
 
@@ -87,6 +94,15 @@ def _find_period(text: str, tokens: Sequence[Token], *, now: datetime) -> tuple[
     if period is None:
         return None, frozenset()
     return period, frozenset(at for at, start in enumerate(starts) if period.start <= start < period.end)
+
+
+def _but_states(mentions: list[Mention], tokens: Sequence[Token]) -> list[Mention]:
+    """Leaves out a metric such as `runs_finished` where it is written as `runs finished`, which tells of states."""
+    return [
+        mention
+        for mention in mentions
+        if not _STATES.fullmatch(mention.text) or any(each.joined for each in tokens[mention.start + 1 : mention.end])
+    ]
 
 
 def _mask(tokens: Sequence[Token], mentions: Sequence[Mention], others: dict[str, frozenset[int]]) -> str:

@@ -47,7 +47,8 @@ _PHRASES: Final[tuple[tuple[Intent, tuple[str, ...]], ...]] = (
         (
             r"\b(?:how many|how often|how much runs|(?:number|amount|quantity|tally|nr|no) of|count|counts|counting|"
             r"total number|how many times|(?:what )?(?:portion|share|fraction|percentage|proportion|percent) of)\b",
-            r"^(?:[A-Z]+ )*(?:runs|experiments) (?:per|by|for each) ",
+            r"^(?:[A-Z]+ )*(?:runs|experiments) (?:per|by|for each) (?!(?:\w+ )?METRIC)",
+            r"\b(?:has|have|had|got|with) (?:the )?(?:most|fewest|least) (?:runs|experiments|trainings)\b",
         ),
     ),
     (

@@ -21,7 +21,7 @@ from agents.offline.reading.findings import Findings, find_all
 from agents.offline.reading.followups import go_on
 from agents.offline.reading.groups import find_groups
 from agents.offline.reading.reading import Reading
-from agents.offline.reading.unknowns import find_unknown
+from agents.offline.reading.unknowns import find_unheeded, find_unknown
 
 _PER: Final = re.compile(
     r"\b(?:per|for each|for every|of each|of every|each|every|by each|across|grouped by|group by|"
@@ -124,6 +124,8 @@ def _with_intent(reading: Reading, findings: Findings, names: Names) -> Reading:
         unknown = ()
     if words is not None or intent in {"flag_run", "update_note"}:
         unread = ()
+    elif intent != "unanswerable":
+        unread = (*unread, *find_unheeded(findings, replace(reading, intent=intent)))
     return replace(reading, intent=intent, words=words, unknown=unknown, unread=unread, was_phrased=phrased is not None)
 
 

@@ -16,6 +16,8 @@ from backend.models import RunSummary, Status
 MAX_CALLS: Final = 8
 """How many lists one question may need."""
 
+A_DATASET: Final = "a dataset"
+
 Target = Literal["metric", "param", "duration"]
 
 
@@ -90,6 +92,7 @@ class Scope:
         has_note: With, or without, any note.
         has_artifacts: With, or without, artifacts.
         left_out: Values that were excluded by name, for the words alone.
+        lacks: What is missing of them: a metric's name, or `a dataset`.
     """
 
     datasets: tuple[str, ...] = ()
@@ -104,6 +107,7 @@ class Scope:
     has_note: bool | None = None
     has_artifacts: bool | None = None
     left_out: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     @property
     def is_everything(self) -> bool:
@@ -136,7 +140,7 @@ class Scope:
         """Whether `list_runs` gives more than these runs, so that they have to be gone through."""
         is_of_notes = self.has_note is not None or (self.note is not None and self.note.isupper())
         is_cut = math.prod(map(len, self._choices())) > MAX_CALLS
-        return bool(self.leftover()) or is_of_notes or is_cut
+        return bool(self.leftover()) or bool(self.lacks) or is_of_notes or is_cut
 
     def leftover(self) -> list[Bound]:
         """Gives the bounds that `list_runs` cannot check."""
@@ -149,6 +153,8 @@ class Scope:
             return False
         if self.has_note is not None and self.has_note != bool(run.note):
             return False
+        if any(run.dataset_id if name == A_DATASET else name in run.final_metrics for name in self.lacks):
+            return False
         if self.datasets and run.dataset_id not in self.datasets:
             return False
         if not all(any(is_spelled(param_of(run, each.name), text) for text in each.values) for each in self.params):
@@ -158,6 +164,12 @@ class Scope:
             for bound in self.leftover()
             if bound.target != "duration"
         )
+
+    def spans(self, moment: str | None) -> bool:
+        """Tells whether a moment lies within the time named."""
+        if moment is None:
+            return self.since is None and self.until is None
+        return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
 
     def said(self) -> Iterator[str]:
         """Says each thing named, such as `dataset=wine`."""
@@ -169,6 +181,7 @@ class Scope:
         yield from (f"without {name}" for name in self.left_out)
         if self.statuses:
             yield f"status={' or '.join(self.statuses)}"
+        yield from (f"without {name}" for name in self.lacks)
         yield from (f"tag={tag}" for tag in self.tags)
         yield from (bound.said() for bound in self.bounds)
         yield from (text for text in (self.period,) if text)
@@ -196,6 +209,7 @@ class Scope:
             has_note=other.has_note if self.has_note is None else self.has_note,
             has_artifacts=other.has_artifacts if self.has_artifacts is None else self.has_artifacts,
             left_out=self.left_out or other.left_out,
+            lacks=self.lacks or other.lacks,
         )
 
     def moved(self, other: "Scope") -> "Scope":

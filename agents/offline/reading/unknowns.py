@@ -10,9 +10,10 @@ from typing import Final, Literal
 from agents.offline.language.names import Names
 from agents.offline.language.spelling import is_known, is_other_name
 from agents.offline.language.vocabulary import closest
-from agents.offline.language.words import Token
+from agents.offline.language.words import Token, number_of
+from agents.offline.reading.filters import left_out_tags
 from agents.offline.reading.findings import Findings
-from agents.offline.reading.reading import Unknown
+from agents.offline.reading.reading import Reading, Unknown
 
 Kind = Literal["dataset", "metric", "value"]
 
@@ -25,6 +26,16 @@ _BEFORE: Final[dict[str, Kind]] = {
     "optimizer": "value", "tagged": "value", "tag": "value", "called": "value", "named": "value", "for": "dataset",
     "in": "dataset", "and": "value", "or": "value", "vs": "value", "versus": "value", "compare": "value",
 }  # fmt: skip
+_UNHEEDED: Final = re.compile(
+    r"\b(?:tomorrow|noon|midnight|total|sum|combined|percentiles?|quantiles?|nan|inf|infinite|infinity|untagged|"
+    r"(?:without|no|missing|lacking)(?: any| a| an| the)? (?:tags?|tag|durations?|commands?|commits?|params|parameters|"
+    r"metrics|curves?|errors?))\b"
+)
+"""What is asked of runs and cannot be told from a list of them."""
+_NO_VALUE: Final = re.compile(r"PARAM (?:(?:=|is|of|:|set to) )?(?:none|null)\b")
+_TOP: Final = re.compile(r"(?:top|best|worst|last)\d+", re.IGNORECASE)
+_OF_STEPS: Final = frozenset({"metric_trend", "suggest_params"})
+"""Kinds of answers in which numbers may be steps, or values to come."""
 _AFTER: Final[dict[str, Kind]] = {
     "run": "value", "runs": "value", "score": "metric", "experiments": "value", "experiment": "value",
     "dataset": "dataset", "metric": "metric", "value": "metric", "scores": "metric", "=": "value",
@@ -45,12 +56,40 @@ def find_unknown(findings: Findings, names: Names) -> tuple[tuple[Unknown, ...],
     has_metric = any(mention.first.kind == "metric" for mention in findings.mentions)
     for start, end in _stretches(tokens, names, covered):
         text = " ".join(token.text for token in findings.written[start:end])
+        if _TOP.fullmatch(text):
+            continue
         kind = _kind(tokens, start, end)
         if kind is None or (kind == "metric" and has_metric and findings.words(start - 1, start) in {"most", "least"}):
             unread.append(text)
         else:
             unknown.append(Unknown(text, kind, _close(text, kind, names)))
     return tuple(unknown), tuple(unread)
+
+
+def find_unheeded(findings: Findings, reading: Reading) -> tuple[str, ...]:
+    """Finds what was well understood but is not heeded: numbers that nothing was made of, clock times, sums.
+
+    Args:
+        findings: What was found in the question.
+        reading: What was made of it.
+    """
+    masked, tokens = findings.masked, findings.tokens
+    covered = {*findings.read, *(at for mention in findings.mentions for at in range(mention.start, mention.end))}
+    counts = {float(number) for number in (reading.top_k, reading.place if reading.place > 1 else None) if number}
+    numbers = [
+        token.text
+        for at, token in enumerate(tokens)
+        if token.kind == "number" and at not in covered and number_of(token) not in counts
+    ]
+    if reading.intent in _OF_STEPS:
+        numbers = []
+    said = [match.group() for match in _UNHEEDED.finditer(masked)]
+    said += [f"without {name}" for name in left_out_tags(findings)]
+    if _NO_VALUE.search(masked) and not reading.scope.params:
+        said.append("none")
+    if reading.intent == "count_runs":
+        said = [word for word in said if word not in {"total", "sum"}]
+    return tuple(dict.fromkeys([*said, *numbers]))
 
 
 def _stretches(tokens: Sequence[Token], names: Names, covered: set[int]) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 Owns reading them: a parameter inside an object goes by its dotted path, as in the store's own vocabulary.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,4 +45,6 @@ def is_spelled(value: object, text: str) -> bool:
             return float(text) == number
         except ValueError:
             return False
+    if isinstance(value, list | dict):
+        return text == json.dumps(value, separators=(",", ":"), ensure_ascii=False) or text == json.dumps(value)
     return text.lower() == str(value).lower() or (value is None and text.lower() in {"null", "none"})

@@ -62,3 +62,17 @@ def test_the_words_are_kept_as_the_question_says_them() -> None:
 
 def test_a_day_that_does_not_exist_is_no_time() -> None:
     assert find_period("since 2026-02-31", now=NOW) is None
+
+
+def test_a_moment_to_the_second_is_no_minute() -> None:
+    period = find_period("runs newer than 2026-03-01T10:00:05Z", now=NOW)
+    assert period is not None
+    assert period.since == "2026-03-01T10:00:05.000001Z"
+
+
+@pytest.mark.parametrize("question", ["runs on 03/04/2026", "runs on 03.04.2026"])
+def test_a_date_whose_month_is_a_guess_is_said_as_it_was_read(question: str) -> None:
+    period = find_period(question, now=NOW)
+    assert period is not None
+    assert period.since is not None
+    assert period.said == f"on {period.since[:10]}"
