@@ -3,6 +3,7 @@
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
+UI_PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -13,10 +14,10 @@ CANDIDATES := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run serve test check bench lock clean
+.PHONY: help run serve ui test e2e check bench screenshots lock clean
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z]*\):.*##/  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9]*\):.*##/  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 run: $(STAMP)  ## Train a small sweep, store it, rank it over HTTP, say what to type next
 	@$(BIN)/python -m scripts.demo
@@ -24,8 +25,14 @@ run: $(STAMP)  ## Train a small sweep, store it, rank it over HTTP, say what to 
 serve: $(STAMP)  ## Start the server (HOST=127.0.0.1 PORT=8000)
 	@$(BIN)/python -m uvicorn backend.api:app --host $(HOST) --port $(PORT) --no-proxy-headers
 
+ui: $(STAMP)  ## Start the dashboard of the server at LAB_SERVER_URL (UI_PORT=8501)
+	@$(BIN)/python -m streamlit run stream.py --server.port $(UI_PORT)
+
 test: $(STAMP)  ## Run the tests (ARGS="-k name" passes options on)
 	@$(BIN)/python -m pytest $(ARGS)
+
+e2e: $(STAMP)  ## Drive the dashboard with a real browser, which is installed if there is none (ARGS passes options on)
+	@$(BIN)/python -m pytest -o addopts="--import-mode=importlib --strict-markers -ra" tests/e2e $(ARGS)
 
 check: $(STAMP)  ## Lint, format check, types, and who may import whom
 	@$(BIN)/ruff check .
@@ -35,6 +42,9 @@ check: $(STAMP)  ## Lint, format check, types, and who may import whom
 
 bench: $(STAMP)  ## Measure every time and size budget; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: $(STAMP)  ## Take pictures of every page of the dashboard into docs/images (after `make run`)
+	@$(BIN)/python -m scripts.screenshots $(ARGS)
 
 # Plain package names and versions for Python 3.11 and later, on every platform: no index address goes into the lock.
 lock: $(STAMP)  ## Resolve the requirements into requirements.lock (ARGS=--upgrade takes newer versions)

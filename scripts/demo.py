@@ -48,11 +48,11 @@ def main() -> int:
     try:
         _say("1/4  Training 3 models on 4 data sets with 2 seeds")
         _run_script(*SWEEP)
-        with _server() as url:
+        with served() as url:
             _say(f"2/4  The latest runs, from the server at {url}")
-            _run_script("scripts/check_latest_runs.py", "--limit", "5", LAB_SERVER_URL=url, LAB_API_TOKEN=_token())
+            _run_script("scripts/check_latest_runs.py", "--limit", "5", LAB_SERVER_URL=url, LAB_API_TOKEN=token())
             _say("3/4  The leaderboard on accuracy, from GET /runs/leaderboard")
-            with LabClient(url, token=_token() or None) as client:
+            with LabClient(url, token=token() or None) as client:
                 _print_leaderboard(client.leaderboard("accuracy", top_k=_TOP_K))
                 _say(f"4/4  The agent, asked: {_QUESTION}")
                 reply = client.ask_agent(_QUESTION)
@@ -87,7 +87,7 @@ def _run_script(script: str, *options: str, **variables: str) -> None:
 
 
 @contextlib.contextmanager
-def _server() -> Iterator[str]:
+def served() -> Iterator[str]:
     """Serves the store from a thread on a port nobody else has, and yields the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config("backend.api:app", log_level="warning", proxy_headers=False))
@@ -104,7 +104,7 @@ def _server() -> Iterator[str]:
             thread.join()
 
 
-def _token() -> str:
+def token() -> str:
     """Gives the token the server wants, or nothing: server and client of this demonstration share their settings."""
     return resolve().values.get("API_TOKEN", "")
 

@@ -97,6 +97,25 @@ class AgentReply:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentEngine:
+    """Which engine answers questions.
+
+    Attributes:
+        engine: `llm` for a language model, `offline` for the built-in planner.
+        model: The language model; None offline.
+        base_url: Where the language model is asked; None for the provider's own address and offline.
+        reason: Why this engine.
+        tools: The tools there are.
+    """
+
+    engine: Literal["llm", "offline"]
+    model: str | None
+    base_url: str | None
+    reason: str
+    tools: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[Answer]):
     """One request and the way to read its answer.
 
@@ -176,8 +195,17 @@ def set_note(run_id: str, *, note: str | None) -> Call[RunDetail]:
 
 def ask_agent(query: str, *, session_id: str | None) -> Call[AgentReply]:
     """`POST /agent/query`."""
-    body = {"query": _sendable(query), "session_id": None if session_id is None else _sendable(session_id)}
-    return Call("POST", "/agent/query", _read_agent_reply, body=body, read_timeout_s=AGENT_READ_TIMEOUT_S)
+    return _question("/agent/query", query, session_id)
+
+
+def stream_agent(query: str, *, session_id: str | None) -> Call[AgentReply]:
+    """`POST /agent/stream`; the answer comes as the events of `agent_stream`, and is not read here."""
+    return _question("/agent/stream", query, session_id)
+
+
+def agent_status() -> Call[AgentEngine]:
+    """`GET /agent/status`."""
+    return Call("GET", "/agent/status", _reader(AgentEngine))
 
 
 def check(response: httpx.Response) -> None:
@@ -190,7 +218,7 @@ def check(response: httpx.Response) -> None:
     if response.is_success:
         return
     if not response.is_error:
-        raise _unexpected(response, f"it answered with status {response.status_code}")
+        raise unexpected(response, f"it answered with status {response.status_code}")
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
@@ -211,7 +239,7 @@ def _reader(shape: type[Answer]) -> Callable[[httpx.Response], Answer]:
         try:
             answer: Answer = _adapter(cast("Hashable", shape)).validate_json(response.content)
         except ValidationError as error:
-            raise _unexpected(response, str(error).splitlines()[0]) from error
+            raise unexpected(response, str(error).splitlines()[0]) from error
         return answer
 
     return read
@@ -220,19 +248,25 @@ def _reader(shape: type[Answer]) -> Callable[[httpx.Response], Answer]:
 def _read_page(response: httpx.Response) -> RunPage:
     total = response.headers.get("X-Total-Count", "")
     if not total.isdecimal():
-        raise _unexpected(response, "X-Total-Count is missing")
+        raise unexpected(response, "X-Total-Count is missing")
     return RunPage(_reader(list[RunSummary])(response), int(total))
+
+
+def _question(path: str, query: str, session_id: str | None) -> Call[AgentReply]:
+    body = {"query": _sendable(query), "session_id": None if session_id is None else _sendable(session_id)}
+    return Call("POST", path, _read_agent_reply, body=body, read_timeout_s=AGENT_READ_TIMEOUT_S)
 
 
 def _read_agent_reply(response: httpx.Response) -> AgentReply:
     engine = response.headers.get("X-Agent-Engine")
     if engine is None:
-        raise _unexpected(response, "X-Agent-Engine is missing")
+        raise unexpected(response, "X-Agent-Engine is missing")
     document = _reader(dict[str, Any])(response)
     return AgentReply(document, engine, response.headers.get("X-Agent-Fallback"), response.status_code)
 
 
-def _unexpected(response: httpx.Response, what: str) -> UnexpectedAnswerError:
+def unexpected(response: httpx.Response, what: str) -> UnexpectedAnswerError:
+    """Makes the error for an answer that the server would not give."""
     return UnexpectedAnswerError(
         f"what answers at {_server(response)} does not speak as this version of the ai-lab server does ({what}); "
         "check LAB_SERVER_URL, or start the server anew with `make serve`"

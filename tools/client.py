@@ -6,20 +6,23 @@ is `calls`. Nothing else in the project talks to the server.
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import httpx
 
 from backend.models import ArtifactInfo, Facets, Health, MetricSeries, RunComparison, RunDetail, RunSummary, Version
 from tools import calls
 from tools.address import server_address
-from tools.calls import AgentReply, Call, LeaderboardOptions, RunFilters, RunPage
+from tools.calls import AgentEngine, AgentReply, Call, LeaderboardOptions, RunFilters, RunPage
 from tools.errors import ServerTimeoutError, ServerUnreachableError, UnexpectedAnswerError
 from tools.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from tools.agent_stream import AgentEvent
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=30.0, pool=10.0)
 """In seconds. Reading waits longer than the server's own writes do for another writer; the agent's answer is waited for
@@ -189,6 +192,29 @@ class LabClient(_Client):
         """Asks the agent a question, which may have it write a note; those of one `session_id` are one conversation."""
         return self._send(calls.ask_agent(query, session_id=session_id))
 
+    def stream_agent(self, query: str, *, session_id: str | None = None) -> "Generator[AgentEvent, None, None]":
+        """Asks as `ask_agent` does, and yields what comes while it comes; the last event is the `AgentReply`.
+
+        The question is sent when the first event is asked for. Closing the iterator ends the agent's work.
+
+        Raises:
+            ApiError: The agent gave up, also after events have come.
+            UnexpectedAnswerError: The stream broke off before the answer.
+        """
+        from tools.agent_stream import read_events
+
+        call = calls.stream_agent(query, session_id=session_id)
+        options: dict[str, Any] = {"json": call.body, "timeout": self._timeout_of(call)}
+        with self._translated(), self._http.stream(call.method, call.path, **options) as response:
+            if not response.is_success:
+                response.read()
+            calls.check(response)
+            yield from read_events(response)
+
+    def agent_status(self) -> AgentEngine:
+        """Asks which engine answers questions now, and why."""
+        return self._send(calls.agent_status())
+
     def _send(self, call: Call[Answer]) -> Answer:
         timeout = self._timeout_of(call)
         with self._translated():
@@ -285,6 +311,25 @@ class AsyncLabClient(_Client):
     async def ask_agent(self, query: str, *, session_id: str | None = None) -> AgentReply:
         """See `LabClient.ask_agent`."""
         return await self._send(calls.ask_agent(query, session_id=session_id))
+
+    async def stream_agent(self, query: str, *, session_id: str | None = None) -> "AsyncGenerator[AgentEvent, None]":
+        """See `LabClient.stream_agent`."""
+        from tools.agent_stream import read_events_async
+
+        call = calls.stream_agent(query, session_id=session_id)
+        options: dict[str, Any] = {"json": call.body, "timeout": self._timeout_of(call)}
+        with self._translated():
+            async with self._http.stream(call.method, call.path, **options) as response:
+                if not response.is_success:
+                    await response.aread()
+                calls.check(response)
+                async with aclosing(read_events_async(response)) as events:
+                    async for event in events:
+                        yield event
+
+    async def agent_status(self) -> AgentEngine:
+        """See `LabClient.agent_status`."""
+        return await self._send(calls.agent_status())
 
     async def _send(self, call: Call[Answer]) -> Answer:
         timeout = self._timeout_of(call)

@@ -85,7 +85,9 @@ def test_both_clients_have_the_same_methods() -> None:
         return {name.removeprefix("a"): str(inspect.signature(method)) for name, method in named.items()}
 
     waiting = {name.removeprefix("a"): text for name, text in methods(LabClient).items()}
-    assert waiting == methods(AsyncLabClient)
+    awaiting = methods(AsyncLabClient)
+    stream = awaiting["stream_agent"].replace("AsyncGenerator[AgentEvent, None]", "Generator[AgentEvent, None, None]")
+    assert waiting == {**awaiting, "stream_agent": stream}
 
 
 @pytest.mark.parametrize(

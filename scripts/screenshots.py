@@ -1,0 +1,143 @@
+"""Takes pictures of every page of the dashboard, light and dark: `make screenshots`.
+
+Owns what is shown on them and how they are written. It serves the store of the settings, the one that `make run`
+fills, and changes nothing in it.
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote_plus
+
+from PIL import Image
+from playwright.sync_api import Browser, Error, Page, ViewportSize, expect, sync_playwright
+
+from scripts.browser import NoBrowserError, launch
+from scripts.dashboard import ROOT, DashboardError, dashboard
+from scripts.demo import DemoError, served, token
+from tools.client import LabClient
+from tools.errors import LabClientError
+
+FOLDER: Final = ROOT / "docs" / "images"
+THEMES: Final = ("light", "dark")
+WIDTH_PX: Final = 1440
+HEIGHT_PX: Final = 900
+N_COLORS: Final = 256
+"""So many colours are kept; the pages have few, and the files become a third as large."""
+
+_WAIT_MS: Final = 60_000
+_N_COMPARED: Final = 6
+_METRIC: Final = "accuracy"
+_QUESTION: Final = "Compare linear_svm with logistic_regression on wine"
+_DRAWN: Final = """async () => {
+    await document.fonts.ready;
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+}"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Takes the pictures and gives the exit status: 0, or 1 with a sentence that says what is missing."""
+    parser = argparse.ArgumentParser(description="Takes pictures of every page of the dashboard, light and dark.")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where they are written (default: docs/images)")
+    folder: Path = parser.parse_args(arguments).folder
+    try:
+        with served() as server_url, LabClient(server_url, token=token() or None) as client:
+            addresses = shown_addresses(client)
+            with dashboard(server_url, token=token()) as url:
+                take_pictures(url, addresses, folder=folder)
+    except (AssertionError, DemoError, DashboardError, Error, LabClientError, NoBrowserError, ScreenshotError) as error:
+        print(f"not all pictures were taken: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+class ScreenshotError(Exception):
+    """The store has nothing to show; the message says what to do."""
+
+
+def shown_addresses(client: LabClient) -> dict[str, str]:
+    """Gives the address of each picture by its name, made of the runs of the store.
+
+    Raises:
+        ScreenshotError: The store holds too few runs.
+    """
+    known = {metric.name for metric in client.facets().metrics}
+    best = client.leaderboard(_METRIC, top_k=_N_COMPARED) if _METRIC in known else []
+    if len(best) < _N_COMPARED:
+        raise ScreenshotError(f"the store has fewer than {_N_COMPARED} runs with {_METRIC}; `make run` makes some")
+    compared = "&".join(f"ids={run.run_id}" for run in best)
+    return {
+        "home": "/",
+        "runs": "/runs",
+        "run": f"/run?id={best[0].run_id}",
+        "compare": f"/compare?{compared}",
+        "compare-curves": f"/compare?{compared}&tab=Curves",
+        "leaderboard": f"/leaderboard?metric={_METRIC}&top=20",
+        "assistant": f"/assistant?ask={quote_plus(_QUESTION)}",
+    }
+
+
+def take_pictures(url: str, addresses: dict[str, str], *, folder: Path) -> None:
+    """Writes `NAME-THEME.png` for each address and theme.
+
+    Args:
+        url: Where the dashboard is.
+        addresses: The addresses below it, by the pictures' names.
+        folder: Where the pictures are written; it is made if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for theme in THEMES:
+            for name, address in addresses.items():
+                path = folder / f"{name}-{theme}.png"
+                path.write_bytes(compressed(_picture(browser, f"{url}{address}", is_dark=theme == "dark")))
+                print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
+        browser.close()
+
+
+def compressed(png: bytes) -> bytes:
+    """Gives a picture with `N_COLORS` colours, as PNG."""
+    written = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        reduced = image.convert("RGB").quantize(N_COLORS, dither=Image.Dither.NONE)
+    reduced.save(written, format="PNG", optimize=True)
+    return written.getvalue()
+
+
+def _picture(browser: Browser, address: str, *, is_dark: bool) -> bytes:
+    size = ViewportSize(width=WIDTH_PX, height=HEIGHT_PX)
+    with browser.new_context(viewport=size, color_scheme="dark" if is_dark else "light") as context:
+        page = context.new_page()
+        page.goto(address)
+        _until_run(page)
+        _until_answered(page)
+        _until_drawn(page)
+        return page.screenshot(animations="disabled")
+
+
+def _until_run(page: Page) -> None:
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=_WAIT_MS)
+
+
+def _until_answered(page: Page) -> None:
+    """On the page of the assistant, waits for the answer; its end is what the page shows then."""
+    if "/assistant" in page.url:
+        expect(page.get_by_text("Answered by")).to_be_visible(timeout=_WAIT_MS)
+        _until_run(page)
+        expect(page.get_by_text("Answered by")).to_be_in_viewport(timeout=_WAIT_MS)
+
+
+def _until_drawn(page: Page) -> None:
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=_WAIT_MS)
+    for chart in page.get_by_test_id("stVegaLiteChart").all():
+        expect(chart.locator("canvas, svg").first).to_be_visible(timeout=_WAIT_MS)
+    page.evaluate(_DRAWN)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

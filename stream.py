@@ -1,0 +1,14 @@
+"""The dashboard: `streamlit run stream.py`.
+
+Owns navigation and nothing else; the pages live in `ui/pages`.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui.pages.registry import PAGES
+
+# The icon is a file of ours: Streamlit would fetch one of its own from a server on the net.
+st.set_page_config(page_title="ai-lab", page_icon=Path(__file__).parent / "ui" / "icon.svg", layout="wide")
+st.navigation(list(PAGES.values()), position="top").run()

@@ -1,0 +1,142 @@
+"""A real server, a real dashboard and a real browser over a store of really recorded runs."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from backend.api import create_app
+from backend.config import Settings
+from scripts.browser import launch
+from scripts.dashboard import dashboard
+from tests.e2e.stores import Lab, recorded_lab
+from tests.live_server import serving
+
+WAIT_MS = 30_000
+INSTALL_S = 1_200
+_PROBE = re.compile(r"/_stcore/(?:health|host-config)$")
+"""Streamlit looks for itself under the address of a page first, which the browser reports as not found."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test may have to install a browser."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(INSTALL_S))
+
+
+@dataclass
+class Visit:
+    """A page in the browser, and what must not happen on it.
+
+    Attributes:
+        page: The page.
+        url: Where the dashboard is.
+        faults: What the browser complained about, and whom it asked beside this machine.
+        expected: Words of error boxes that belong to the page, such as how a run failed.
+    """
+
+    page: Page
+    url: str
+    faults: list[str] = field(default_factory=list)
+    expected: tuple[str, ...] = ()
+
+    def open(self, address: str) -> Page:
+        """Opens an address of the dashboard and waits until it stands."""
+        self.page.goto(f"{self.url}{address}")
+        self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        """Waits until the page has been run to its end."""
+        app = self.page.get_by_test_id("stApp")
+        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
+        expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=WAIT_MS)
+
+    def reload(self) -> None:
+        """Loads the address anew, as a colleague would who was sent it."""
+        self.page.reload()
+        self.settle()
+
+    def check(self) -> None:
+        """Says that the page shows no error."""
+        expect(self.page.get_by_test_id("stException")).to_have_count(0)
+        boxes = self.page.get_by_test_id("stAlertContentError").all_inner_texts()
+        assert [text for text in boxes if not any(words in text for words in self.expected)] == []
+        assert self.faults == []
+
+    def note_message(self, message: ConsoleMessage) -> None:
+        """Takes in what stands in the browser's console."""
+        if message.type == "error" and not _PROBE.search(urlsplit(message.location["url"]).path):
+            self.faults.append(f"console: {message.text} ({message.location['url']})")
+
+    def note_request(self, request: Request) -> None:
+        """Takes in whom the page asks."""
+        if request.url.startswith(("http:", "https:", "ws:", "wss:")) and urlsplit(request.url).hostname != "127.0.0.1":
+            self.faults.append(f"a request to {request.url}")
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """The store; one run of it goes on."""
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("API_TOKEN", "ALLOWED_HOSTS", "ARTIFACT_ROOTS", "DATASET_ID", "LAB_API_TOKEN", "WANDB_MODE"):
+            patch.setenv(name, "")
+        patch.setenv("DB_PATH", str(folder / "manifests.db"))
+        with recorded_lab(folder) as lab:
+            yield lab
+
+
+@pytest.fixture(scope="session")
+def server(lab: Lab) -> Iterator[str]:
+    """The address of a server over the store."""
+    with serving(create_app(Settings(db_path=lab.store, artifact_roots=(lab.folder,)))) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def dashboard_url(server: str) -> Iterator[str]:
+    """The address of the dashboard."""
+    with dashboard(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium; one is installed where there is none. While Playwright is open, other tests have no event loop."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that remembers nothing."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(WAIT_MS)
+    expect.set_options(timeout=WAIT_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(context: BrowserContext, dashboard_url: str) -> Iterator[Visit]:
+    """A page; whatever went wrong on it fails the test at its end."""
+    visit = watched(context, dashboard_url)
+    yield visit
+    visit.check()
+
+
+def watched(context: BrowserContext, url: str) -> Visit:
+    """Opens a page whose faults are noted."""
+    visit = Visit(context.new_page(), url)
+    visit.page.on("console", visit.note_message)
+    visit.page.on("pageerror", lambda error: visit.faults.append(f"page: {error}"))
+    visit.page.on("request", visit.note_request)
+    return visit

@@ -1,0 +1,74 @@
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from scripts.dashboard import dashboard
+from tests.e2e.conftest import Visit, watched
+from tests.e2e.stores import Lab
+from tests.live_server import unused_address
+
+PAGES = ["Home", "Runs", "Run", "Compare", "Leaderboard", "Assistant"]
+ADDRESSES = ["/", "/runs", "/run", "/compare", "/leaderboard", "/assistant"]
+
+
+def addresses(lab: Lab) -> list[str]:
+    """Gives addresses of the pages as they are most used, and of what is hardest to show."""
+    return [
+        *ADDRESSES,
+        f"/run?id={lab.best}",
+        f"/run?id={lab.hostile}",
+        f"/run?id={lab.running}",
+        f"/compare?ids={lab.best}&ids={lab.hostile}",
+        "/run?id=nosuchrun",
+        "/compare?ids=nosuchrun",
+        "/runs?metric=nosuchmetric&sort=metric:nosuchmetric&size=-3&page=x&param=x",
+        "/leaderboard?metric=nosuchmetric&top=0&order=x",
+    ]
+
+
+def brightness(page: Page) -> float:
+    """Gives how bright the background is, from 0 to 255."""
+    color = page.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
+    return sum(float(part) for part in color.removeprefix("rgb(").removesuffix(")").split(",")[:3]) / 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_opens_in_either_theme_without_an_error(
+    theme: str, browser: Browser, lab: Lab, dashboard_url: str
+) -> None:
+    with browser.new_context(color_scheme="dark" if theme == "dark" else "light") as context:
+        for address in addresses(lab):
+            visit = watched(context, dashboard_url)
+            page = visit.open(address)
+            assert (brightness(page) > 128) == (theme == "light")
+            visit.check()
+            expect(page.locator("img[src=x]")).to_have_count(0)
+            page.close()
+
+
+def test_every_page_is_reached_from_every_other_by_its_name(visit: Visit) -> None:
+    page = visit.open("/")
+    for name, address in [*zip(PAGES, ADDRESSES, strict=True)][::-1]:
+        page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+        expect(page).to_have_url(f"{visit.url}{address}")
+        visit.settle()
+
+
+@pytest.fixture(scope="module")
+def dashboard_of_nothing() -> Iterator[str]:
+    """The address of a dashboard whose server is not there."""
+    with dashboard(unused_address()) as url:
+        yield url
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_without_a_server_every_page_says_how_to_start_it(
+    address: str, context: BrowserContext, dashboard_of_nothing: str
+) -> None:
+    visit = watched(context, dashboard_of_nothing)
+    visit.expected = ("The server does not answer",)
+    page = visit.open(address)
+    expect(page.get_by_text("The server does not answer")).to_be_visible()
+    expect(page.get_by_text("make serve", exact=True).last).to_be_visible()
+    visit.check()

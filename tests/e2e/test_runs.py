@@ -1,0 +1,135 @@
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Visit
+from tests.e2e.grids import cell, mark
+from tests.e2e.stores import N_RUNS, Lab
+from tools.client import LabClient
+
+BEST_FIRST = "/runs?dataset=iris&sort=metric%3Aaccuracy"
+_ROW_PX = 34
+
+
+def count(page: Page, n_runs: int) -> None:
+    """Waits until so many runs fit."""
+    expect(page.get_by_role("heading", name=re.compile(rf"^{n_runs} runs?$"))).to_be_visible()
+
+
+def test_words_and_a_status_filter_and_stay_in_the_address(visit: Visit) -> None:
+    page = visit.open("/runs")
+    count(page, N_RUNS)
+    box = page.get_by_role("textbox", name="Search")
+    box.fill("perceptron")
+    box.press("Enter")
+    count(page, 4)
+    expect(page).to_have_url(re.compile(r"q=perceptron"))
+    visit.reload()
+    count(page, 4)
+    expect(box).to_have_value("perceptron")
+    page.get_by_role("button", name="Clear").click()
+    count(page, N_RUNS)
+    page.get_by_test_id("stButtonGroup").get_by_text("failed", exact=True).click()
+    count(page, 1)
+    expect(page).to_have_url(re.compile(r"status=failed"))
+
+
+def test_filters_that_no_run_fits_say_so(visit: Visit) -> None:
+    page = visit.open("/runs?q=nosuchword")
+    expect(page.get_by_text("No run fits these filters")).to_be_visible()
+
+
+def test_runs_are_sorted_by_a_metric(visit: Visit, lab: Lab) -> None:
+    page = visit.open("/runs?dataset=iris")
+    count(page, 6)
+    page.get_by_role("button", name="Sort").click()
+    sort = page.get_by_role("combobox", name="Sort by")
+    sort.fill("metric:accuracy")
+    sort.press("Enter")
+    expect(page).to_have_url(re.compile(r"sort=metric%3Aaccuracy"))
+    expect(cell(page.get_by_test_id("stDataFrame"), row=0, column=1)).to_contain_text(lab.best)
+    visit.reload()
+    expect(cell(page.get_by_test_id("stDataFrame"), row=1, column=1)).to_contain_text(lab.second)
+
+
+def test_two_selected_runs_are_compared(visit: Visit, lab: Lab) -> None:
+    page = visit.open(BEST_FIRST)
+    count(page, 6)
+    table = page.get_by_test_id("stDataFrame")
+    mark(table, row=0, row_height=_ROW_PX)
+    expect(page).to_have_url(re.compile(rf"selected={lab.best}"))
+    visit.settle()
+    mark(table, row=1, row_height=_ROW_PX)
+    compare = page.get_by_role("link", name="Compare 2 runs")
+    expect(compare).to_be_visible()
+    visit.reload()
+    compare.click()
+    expect(page).to_have_url(re.compile("/compare"))
+    assert parse_qs(urlsplit(page.url).query)["ids"] == [lab.best, lab.second]
+    visit.settle()
+    expect(page.get_by_test_id("stDataFrame").first).to_contain_text(lab.best[:8])
+
+
+def test_a_note_is_one_click_away_and_edited_in_place(visit: Visit, lab: Lab, server: str) -> None:
+    page = visit.open(f"{BEST_FIRST}&selected={lab.second}")
+    page.get_by_role("button", name="BEST").click()
+    expect(page.get_by_text("The note is saved.").last).to_be_visible()
+    note = page.get_by_role("textbox", name="Note")
+    expect(note).to_have_value("BEST")
+    note.fill("# not **bold** <b>either</b>")
+    page.get_by_role("button", name="Save note").click()
+    expect(page.get_by_test_id("stDataFrame")).to_contain_text("# not **bold** <b>either</b>")
+    with LabClient(server) as client:
+        assert client.get_run(lab.second).note == "# not **bold** <b>either</b>"
+        client.set_note(lab.second, None)
+
+
+def _is_csv(content: bytes, lab: Lab) -> bool:
+    return lab.best.encode() in content
+
+
+def _is_parquet(content: bytes, _: Lab) -> bool:
+    return content[:4] == content[-4:] == b"PAR1"
+
+
+def _is_excel(content: bytes, _: Lab) -> bool:
+    return content[:2] == b"PK"
+
+
+@pytest.mark.parametrize(
+    ("name", "ending", "is_right"),
+    [("CSV", "csv", _is_csv), ("Parquet", "parquet", _is_parquet), ("Excel", "xlsx", _is_excel)],
+)
+def test_what_is_shown_is_downloaded(
+    name: str, ending: str, is_right: Callable[[bytes, Lab], bool], visit: Visit, lab: Lab
+) -> None:
+    page = visit.open(BEST_FIRST)
+    with page.expect_download() as started:
+        page.get_by_role("button", name=name, exact=True).click()
+    assert started.value.suggested_filename == f"runs.{ending}"
+    assert is_right(Path(started.value.path()).read_bytes(), lab)
+
+
+def test_a_run_that_goes_on_is_refreshed_by_itself(visit: Visit, lab: Lab, server: str) -> None:
+    page = visit.open("/runs?status=running")
+    count(page, 1)
+    with LabClient(server) as client:
+        client.set_note(lab.running, "seen while it runs")
+        expect(page.get_by_test_id("stDataFrame")).to_contain_text("seen while it runs")
+        client.set_note(lab.running, None)
+
+
+def test_a_page_of_runs_is_asked_for_at_a_time(visit: Visit) -> None:
+    page = visit.open("/runs")
+    count(page, N_RUNS)
+    expect(cell(page.get_by_test_id("stDataFrame"), row=24, column=1)).to_have_count(1)
+    expect(cell(page.get_by_test_id("stDataFrame"), row=25, column=1)).to_have_count(0)
+    page.get_by_role("button", name="Next page").click()
+    expect(page).to_have_url(re.compile(r"page=2"))
+    expect(cell(page.get_by_test_id("stDataFrame"), row=N_RUNS - 25, column=1)).to_have_count(0)
+    visit.reload()
+    expect(cell(page.get_by_test_id("stDataFrame"), row=N_RUNS - 26, column=1)).to_have_count(1)

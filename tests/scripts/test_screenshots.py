@@ -1,0 +1,48 @@
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from backend.api import create_app
+from backend.config import Settings
+from lab_logger import start_run
+from scripts.screenshots import ScreenshotError, compressed, shown_addresses
+from tests.live_server import serving
+from tools.client import LabClient
+
+
+def test_the_pictures_show_the_runs_of_the_store(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    runs = []
+    for number in range(7):
+        with start_run(store=store) as run:
+            run.log_metrics({"accuracy": number / 10})
+        runs.append(run.run_id)
+    with serving(create_app(Settings(db_path=store))) as url, LabClient(url) as client:
+        addresses = shown_addresses(client)
+    assert addresses["run"] == f"/run?id={runs[-1]}"
+    assert addresses["compare"].count("ids=") == 6
+    assert {"home", "runs", "leaderboard", "assistant"} <= addresses.keys()
+
+
+def test_a_store_with_nothing_to_show_says_what_to_do(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    with start_run(store=store):
+        pass
+    with (
+        serving(create_app(Settings(db_path=store))) as url,
+        LabClient(url) as client,
+        pytest.raises(ScreenshotError, match="make run"),
+    ):
+        shown_addresses(client)
+
+
+def test_a_picture_becomes_smaller_and_keeps_its_size() -> None:
+    gradient = Image.linear_gradient("L").resize((1440, 900)).convert("RGB")
+    written = io.BytesIO()
+    gradient.save(written, format="PNG", compress_level=0)
+    small = compressed(written.getvalue())
+    assert len(small) < len(written.getvalue()) / 10
+    with Image.open(io.BytesIO(small)) as image:
+        assert (image.size, image.mode) == ((1440, 900), "P")

@@ -1,0 +1,23 @@
+"""Which pages there are, under which address, in which order.
+
+Owns the addresses: a link to a page is made from here.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+_HERE: Final = Path(__file__).parent
+
+PAGES: Final = {
+    "home": st.Page(_HERE / "home.py", title="Home", icon=":material/home:", default=True),
+    "runs": st.Page(_HERE / "runs.py", title="Runs", icon=":material/list:", url_path="runs"),
+    "run": st.Page(_HERE / "run.py", title="Run", icon=":material/article:", url_path="run"),
+    "compare": st.Page(_HERE / "compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+    "leaderboard": st.Page(
+        _HERE / "leaderboard.py", title="Leaderboard", icon=":material/trophy:", url_path="leaderboard"
+    ),
+    "assistant": st.Page(_HERE / "assistant.py", title="Assistant", icon=":material/chat:", url_path="assistant"),
+}
+"""The pages by name."""
