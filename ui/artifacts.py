@@ -22,6 +22,8 @@ from ui.formatting import moment_text, short_id, size_text
 
 Kind = Literal["table", "json", "image", "text", "none"]
 
+_TEXT_ENDINGS: Final = frozenset({".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".md"})
+
 MAX_PREVIEW_BYTES: Final = 5_000_000
 """A larger file is not fetched to be shown."""
 MAX_DOWNLOAD_BYTES: Final = 200_000_000
@@ -174,4 +176,7 @@ def _text(content: bytes) -> Preview:
 
 
 def _guess(name: str) -> str:
+    """Guesses a media type from a name; text files that Python's own table does not know are text all the same."""
+    if PurePosixPath(name).suffix.lower() in _TEXT_ENDINGS:
+        return "text/plain"
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
