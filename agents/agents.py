@@ -3,7 +3,7 @@
 Owns the wire contract of `/agent`. It must not know how an answer is found.
 """
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
@@ -26,8 +26,6 @@ Intent = Literal[
     "unanswerable",
 ]
 """What a question was understood to ask for."""
-
-INTENTS: tuple[str, ...] = get_args(Intent)
 
 MAX_QUERY_CHARS = 4_000
 MAX_SESSION_CHARS = 200
@@ -189,8 +187,3 @@ class AgentStatus(_Shape):
     )
     reason: str = Field(description="Why this engine.", examples=["neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"])
     tools: list[str] = Field(description="The tools there are.", examples=[["list_runs", "leaderboard"]])
-
-
-def example(model: type[BaseModel]) -> dict[str, Any]:
-    """Gives a model's example, made of its fields'."""
-    return {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}

@@ -86,9 +86,6 @@ class WriteRequest:
     may_clear: bool = False
 
 
-NOTHING: Final = WriteRequest(frozenset())
-
-
 def asked_write(question: str) -> WriteRequest:
     """Tells what a question asks to be written: imperatives count; questions, negations and quotations do not."""
     tools: set[str] = set()

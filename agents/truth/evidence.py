@@ -112,11 +112,6 @@ class Evidence:
         """The note that was written; None when none was."""
         return next((found for found in reversed(self.found) if isinstance(found, NoteWritten)), None)
 
-    @property
-    def has_runs(self) -> bool:
-        """Whether a tool returned any run for this question."""
-        return bool(self.runs)
-
     def _add_list(self, found: RunsFound) -> None:
         self.counts |= {found.total, len(found.runs)}
         for run in found.runs:

@@ -10,7 +10,7 @@ from tests.live_server import serving
 from ui.connection import client
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with settings and a store of its own, and a dashboard that remembers nothing."""
     monkeypatch.chdir(tmp_path)

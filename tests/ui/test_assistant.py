@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from pydantic import SecretStr
 from streamlit.testing.v1 import AppTest
 
@@ -15,7 +14,6 @@ from lab_logger import start_run
 from tests.agents.scripted_openai import MODEL, Script, scripted_openai, status
 from tests.live_server import serving, unused_address
 from tools.client import LabClient
-from ui.connection import client
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "<script>alert(1)</script> # [x](http://evil) **b** :red[x] \u202eevil 🙂"
@@ -37,20 +35,6 @@ class Counting(Assistant):
 class Failing(Assistant):
     async def answer(self, *_: Any, **__: Any) -> Any:
         raise ZeroDivisionError
-
-
-@pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with settings of its own, and a dashboard that remembers nothing."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").touch()
-    for name in ("API_TOKEN", "ALLOWED_HOSTS", "ARTIFACT_ROOTS", "DATASET_ID", "LAB_API_TOKEN", "WANDB_MODE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DB_PATH", str(tmp_path / "runs.db"))
-    yield tmp_path
-    client().close()
-    st.cache_resource.clear()
-    st.cache_data.clear()
 
 
 @pytest.fixture

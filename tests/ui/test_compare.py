@@ -1,42 +1,15 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from backend.api import create_app
-from backend.config import Settings
 from backend.models import MAX_COMPARED_RUNS
 from lab_logger import start_run
-from tests.live_server import serving, unused_address
-from ui.connection import client
+from tests.live_server import unused_address
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "ui/pages/compare.py"
 HOSTILE = "<script>alert(1)</script> # [x](http://evil) **b** :red[x] $a$ \u202eevil 🙂"
-
-
-@pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder with settings and a store of its own, and a dashboard that remembers nothing."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / ".env").touch()
-    for name in ("API_TOKEN", "ALLOWED_HOSTS", "ARTIFACT_ROOTS", "DATASET_ID", "LAB_API_TOKEN", "WANDB_MODE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DB_PATH", str(tmp_path / "runs.db"))
-    yield tmp_path
-    client().close()
-    st.cache_resource.clear()
-    st.cache_data.clear()
-
-
-@pytest.fixture
-def server(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A real server over the store."""
-    with serving(create_app(Settings(artifact_roots=(isolated,)))) as address:
-        monkeypatch.setenv("LAB_SERVER_URL", address)
-        yield
 
 
 def record(model: str, seed: int, *, accuracy: float, **params: object) -> str:

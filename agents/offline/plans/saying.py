@@ -12,7 +12,7 @@ from agents.offline.language.names import is_runtime
 from agents.offline.plans.asking import Batch
 from agents.offline.reading.reading import Ranking, Reading
 from agents.offline.reading.values import number_in, value_of
-from agents.wording import number_text, run_label, short_id
+from agents.wording import number_text, run_label
 from backend.models import RunDetail, RunSummary
 from tools.directions import better_order
 
@@ -144,11 +144,6 @@ def last_error(run: RunDetail) -> str | None:
 def names_text(names: Sequence[str], *, limit: int = 8) -> str:
     """Gives some names in a row, and says when there are others."""
     return ", ".join(names[:limit]) + (" and others" if len(names) > limit else "")
-
-
-def ids_text(runs: Sequence[RunSummary]) -> str:
-    """Gives the short ids of runs."""
-    return ", ".join(short_id(run.run_id) for run in runs)
 
 
 def _plain(value: object) -> str:

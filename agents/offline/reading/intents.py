@@ -194,8 +194,3 @@ def phrased_intent(masked: str) -> Intent | None:
 def asks_for_list(masked: str) -> bool:
     """Tells whether a question asks to see runs."""
     return _LIST.search(masked) is not None
-
-
-def phrased_intents(masked: str) -> set[Intent]:
-    """Gives every kind of answer that a phrase of the question asks for."""
-    return {intent for intent, form in _COMPILED if form.search(masked)}

@@ -114,11 +114,6 @@ class Scope:
         """Whether nothing is named."""
         return self == Scope()
 
-    @property
-    def only_dataset(self) -> str | None:
-        """The dataset, where nothing but one is named."""
-        return self.datasets[0] if len(self.datasets) == 1 and self == Scope(datasets=self.datasets) else None
-
     def alternatives(self) -> list[dict[str, Any]]:
         """Gives the arguments of the lists that together hold these runs, none twice; at most `MAX_CALLS` lists.
 
