@@ -56,7 +56,7 @@ clean:  ## Remove .venv, caches and build output; runs and checkpoints stay
 	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # A .venv whose interpreter is gone or too old is made anew; an unfinished one is completed.
-$(STAMP): requirements.lock libs/lab_logger/pyproject.toml
+$(STAMP): requirements.lock libs/lab_logger/pyproject.toml libs/lightml/pyproject.toml
 	@if ! $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		python=; \
 		for candidate in $(CANDIDATES); do \
