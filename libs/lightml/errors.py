@@ -12,6 +12,7 @@ what code written against earlier versions catches.
     │   └── RegistryUnavailableError    locked, read-only or full
     ├── UnknownNameError                no such run, model, checkpoint, metric or family (also a ValueError)
     ├── AmbiguousNameError              more than one fits; says which, and how to choose (also a ValueError)
+    ├── DashboardError                  the dashboard cannot start, or ended by itself
     └── InvalidEntryError               a value that cannot be meant (also a ValueError)
         ├── LineageError                a model would descend from itself
         └── ScoresError                 per-sample scores that are unusable, or do not fit their metric's value
@@ -52,6 +53,10 @@ class UnknownNameError(LightMLError, ValueError):
 
 class AmbiguousNameError(LightMLError, ValueError):
     """More than one thing in the registry fits."""
+
+
+class DashboardError(LightMLError):
+    """The dashboard cannot start, or one of its processes ended by itself."""
 
 
 class InvalidEntryError(LightMLError, ValueError):

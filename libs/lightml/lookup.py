@@ -1,7 +1,7 @@
 """Finds runs, models, checkpoints and metrics by name in an open registry.
 
-Owns what a name means: within a run it is unique, without a run it must be unique in the whole registry. It writes
-nothing.
+Owns what a name means: within a run it is unique, without a run it must be unique in the whole registry, and
+`RUN/MODEL` names the model of one run. It writes nothing.
 """
 
 import sqlite3
@@ -38,11 +38,17 @@ def find_run_id(connection: sqlite3.Connection, run_name: str) -> int:
 
 
 def find_models(connection: sqlite3.Connection, model_name: str, run_name: str | None = None) -> list[ModelRecord]:
-    """Gives every model of this name, at most one per run, oldest first; empty when there is none."""
-    rows = connection.execute(
-        f"{_MODELS} WHERE model_name = :name AND (:run IS NULL OR run_name = :run) ORDER BY model.id",
-        {"name": model_name, "run": run_name},
-    )
+    """Gives every model of this name, at most one per run, oldest first; empty when there is none.
+
+    Where no model has the name itself, `RUN/MODEL` is understood.
+    """
+    for name in ("model_name", "run_name || '/' || model_name"):
+        rows = connection.execute(
+            f"{_MODELS} WHERE {name} = :name AND (:run IS NULL OR run_name = :run) ORDER BY model.id",
+            {"name": model_name, "run": run_name},
+        ).fetchall()
+        if rows:
+            break
     return [ModelRecord(**dict(row)) for row in rows]
 
 
@@ -67,7 +73,8 @@ def find_model(
         return preferred[0]
     if preferred:
         runs = ", ".join(model.run_name for model in preferred)
-        raise AmbiguousNameError(f"the model {model_name!r} is in several runs ({runs}); name the run")
+        example = f"{preferred[0].run_name}/{model_name}"
+        raise AmbiguousNameError(f"the model {model_name!r} is in several runs ({runs}); name the run, as in {example}")
     if run_name is not None:
         find_run_id(connection, run_name)
     where = f" in the run {run_name!r}" if run_name is not None else ""

@@ -40,7 +40,7 @@ class CompareResult(BaseModel):
         model_b: The candidate.
         run_name: The run both were looked for in, or None for every run.
         family: The only family compared, or None for all.
-        deltas: Every metric that either has, by family and name.
+        deltas: Every metric that either has, by family, and in the order they were logged.
     """
 
     model_config = ConfigDict(protected_namespaces=())

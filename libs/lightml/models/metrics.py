@@ -2,7 +2,9 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from lightml.entries import check_name, check_number, check_scores
 
 
 class MetricCreate(BaseModel):
@@ -19,12 +21,32 @@ class MetricCreate(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False, protected_namespaces=())
 
-    family: str = Field(min_length=1)
-    metric_name: str = Field(min_length=1)
+    family: str
+    metric_name: str
     value: float
     scores: list[float] | None = None
     model_name: str | None = None
     checkpoint_id: int | None = None
+
+    @field_validator("family", mode="before")
+    @classmethod
+    def _check_family(cls, family: object) -> str:
+        return check_name("family", family)
+
+    @field_validator("metric_name", mode="before")
+    @classmethod
+    def _check_metric_name(cls, metric_name: object) -> str:
+        return check_name("metric", metric_name)
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _check_value(cls, value: object) -> float:
+        return check_number(value)
+
+    @field_validator("scores", mode="before")
+    @classmethod
+    def _check_scores(cls, scores: object) -> list[float] | None:
+        return None if scores is None else check_scores(scores)
 
     @model_validator(mode="after")
     def _check_owner(self) -> Self:

@@ -1,6 +1,7 @@
 """What a registry, a run and a model are."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -19,6 +20,24 @@ class RegistryInit(BaseModel):
     registry_name: str = Field(min_length=1, pattern=r"^[^/\\\x00]+$")
     overwrite: bool = False
     metrics_schema: dict[str, list[str]] | None = None
+
+
+class RunRecord(BaseModel):
+    """A run of the registry: an experiment that models belong to.
+
+    Attributes:
+        id: Its id in the registry.
+        run_name: Its name, once per registry.
+        description: What it is about, or None.
+        metadata: What else was kept of it, or None.
+        models: How many models it has.
+    """
+
+    id: int
+    run_name: str
+    description: str | None
+    metadata: dict[str, Any] | None
+    models: int
 
 
 class ModelRecord(BaseModel):
