@@ -18,7 +18,7 @@ from backend.contract import only, problems
 from backend.hang_ups import HangUps
 from backend.mcp_mount import McpMount
 from backend.queries import NoQuery
-from backend.routers import artifacts, compare, runs, system
+from backend.routers import artifacts, compare, registry, registry_views, runs, system
 from backend.security import Gate
 from backend.service import Service
 
@@ -51,6 +51,8 @@ def create_app(settings: Settings | None = None, *, assistant: Assistant | None 
     # A run id may hold slashes, so the address of a run comes after every longer one.
     for router in (system.router, runs.router, compare.router, artifacts.router, runs.detail_router):
         app.include_router(router)
+    for router in (registry.router, registry_views.router):
+        app.include_router(router, prefix="/registry", tags=["registry"])
     no_query = [Depends(only(NoQuery))]
     app.include_router(chat_agent.router, dependencies=no_query, responses=problems(413, 503))
     app.include_router(chat_agent.status_router, dependencies=no_query, responses=problems())

@@ -50,10 +50,13 @@ class _SharedSource(PydanticBaseSettingsSource):
         }
         for name in _READ_AS_THEY_ARE:
             values[name] = resolved.values.get(name.upper())
+        base = resolved.env_file.parent if resolved.env_file else resolved.root
         roots = resolved.values.get("ARTIFACT_ROOTS")
         if roots is not None:
-            base = resolved.env_file.parent if resolved.env_file else resolved.root
             values["artifact_roots"] = [base / os.path.expanduser(part) for part in roots.split(os.pathsep) if part]
+        registry = resolved.values.get("LIGHTML_DB")
+        if registry is not None:
+            values["lightml_db"] = os.path.normpath(base / os.path.expanduser(registry))
         known = self.settings_cls.model_fields
         return {name: value for name, value in values.items() if name in known and value is not None}
 
@@ -85,6 +88,9 @@ class Settings(_SharedSettings):
     project_name: str = Field(min_length=1, description="PROJECT_NAME; what `GET /health` says.")
     project_root: Path = Field(description="The project's folder; relative artifact paths of older runs start here.")
     db_path: Path = Field(description="DB_PATH; the SQLite file that holds every run.")
+    lightml_db: Path | None = Field(
+        default=None, description="LIGHTML_DB; the SQLite file of the model registry. Unset: the store itself."
+    )
     busy_timeout_s: float = Field(ge=0, description="LAB_BUSY_TIMEOUT_S; how long a write waits, in seconds.")
     api_token: SecretStr | None = Field(
         default=None, description="API_TOKEN; what clients send as `Authorization: Bearer`. Unset: loopback only."
@@ -115,6 +121,11 @@ class Settings(_SharedSettings):
     @classmethod
     def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_host_name(host) for host in hosts)
+
+    @cached_property
+    def registry_path(self) -> Path:
+        """The file of the model registry, absolute."""
+        return Path(os.path.abspath(self.lightml_db or self.db_path))
 
     @cached_property
     def download_roots(self) -> tuple[Path, ...]:

@@ -17,13 +17,13 @@ _MEANINGS = {
     400: "The request names no host.",
     401: "API_TOKEN is set on the server, and the request lacks it.",
     403: "The client, or the file asked for, is not served.",
-    404: "There is no such run, metric or artifact.",
-    409: "The prefix of a run id fits several runs.",
+    404: "There is no such run, metric, artifact or model.",
+    409: "The prefix of a run id, or the name of a model, fits several.",
     413: "The body is too long.",
     421: "The server does not answer for the host asked.",
     422: "A value of the request cannot be used.",
     500: "The service failed.",
-    503: "The store cannot be read or written now.",
+    503: "The store, or the registry, cannot be read or written now.",
 }
 _GATE = (400, 403, 421)
 _ANYWHERE = (401, 422, 500)

@@ -15,7 +15,14 @@ Owns the tree below, and how any failure, those of the framework included, becom
     ├── MisdirectedError         421  the request is for a host this service does not answer for
     └── BodyTooLargeError        413  the body is too long
 
-A `lab_logger.StoreError` is answered with 503.
+A `lab_logger.StoreError` is answered with 503. What the model registry raises is answered by its own tree:
+
+    lightml.errors.LightMLError
+    ├── RegistryError            503  the file cannot be used now, or an earlier version made it
+    │   └── RegistryMissingError 404  there is no registry yet, and so not what was asked for
+    ├── UnknownNameError         404  no run, model, checkpoint, family or metric has the name
+    ├── AmbiguousNameError       409  several have
+    └── InvalidEntryError        422  a value that the registry does not take
 """
 
 import difflib
@@ -31,6 +38,15 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from lab_logger import StoreError
+from lightml.errors import (
+    AmbiguousNameError,
+    InvalidEntryError,
+    LightMLError,
+    RegistryError,
+    RegistryMissingError,
+    RegistryUnavailableError,
+    UnknownNameError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_CANDIDATES = 10
@@ -38,6 +54,14 @@ RETRY_AFTER_S = 1
 
 _KIND_PREFIX = "urn:ai-lab:problem:"
 _MAX_SHOWN_CHARS = 200
+_MAX_DETAIL_CHARS = 4_000
+_REGISTRY_PROBLEMS: tuple[tuple[type[LightMLError], int, str, str], ...] = (
+    (RegistryMissingError, 404, "no-registry", "No registry yet"),
+    (UnknownNameError, 404, "unknown-name", "Unknown name"),
+    (AmbiguousNameError, 409, "ambiguous-name", "Ambiguous name"),
+    (InvalidEntryError, 422, "invalid-entry", "Invalid entry"),
+    (RegistryError, 503, "registry-unavailable", "The registry is unavailable"),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -173,6 +197,7 @@ def install(app: FastAPI) -> None:
     """Makes an application answer every failure with a problem document."""
     app.add_exception_handler(BackendError, _answer_backend_error)
     app.add_exception_handler(StoreError, _answer_store_error)
+    app.add_exception_handler(LightMLError, _answer_registry_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_unexpected_error)
@@ -189,6 +214,20 @@ async def _answer_store_error(request: Request, error: Exception) -> Response:
     unavailable.status, unavailable.kind, unavailable.title = 503, "store-unavailable", "The store is unavailable"
     unavailable.headers = {"Retry-After": str(RETRY_AFTER_S)}
     return problem(unavailable, instance=request.url.path)
+
+
+async def _answer_registry_error(request: Request, error: Exception) -> Response:
+    found = next((row for row in _REGISTRY_PROBLEMS if isinstance(error, row[0])), None)
+    if found is None:
+        return await _answer_unexpected_error(request, error)
+    _, status, kind, title = found
+    refusal = BackendError(_shortened(str(error), _MAX_DETAIL_CHARS))
+    refusal.status, refusal.kind, refusal.title = status, kind, title
+    if isinstance(error, RegistryUnavailableError):
+        refusal.headers = {"Retry-After": str(RETRY_AFTER_S)}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.warning("the registry did not answer %s: %s", request.url.path, error)
+    return problem(refusal, instance=request.url.path)
 
 
 async def _answer_validation_error(request: Request, error: Exception) -> Response:
@@ -237,8 +276,11 @@ def _shown(value: object) -> str | int | bool | None:
     if value is None or isinstance(value, bool):
         return value
     text = value if isinstance(value, str) else repr(value)
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= _MAX_SHOWN_CHARS else f"{text[:_MAX_SHOWN_CHARS]}… [{len(text)} characters in all]"
+    return _shortened(text.encode("utf-8", "replace").decode(), _MAX_SHOWN_CHARS)
+
+
+def _shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… [{len(text)} characters in all]"
 
 
 def list_names(names: Iterable[str], *, limit: int = MAX_CANDIDATES) -> str:

@@ -13,7 +13,8 @@ from backend.errors import MEDIA_TYPE
 
 DESCRIPTION = (
     "Every experiment of the store: list, filter, rank and compare runs, read their live metrics, download their "
-    "artifacts, and note what matters. Failures are problem documents (RFC 9457) whose `detail` says what to do."
+    "artifacts, and note what matters. Every model of the registry: its lineage, checkpoints and metrics, and whether "
+    "a difference is real. Failures are problem documents (RFC 9457) whose `detail` says what to do."
 )
 
 _FIRST_ERROR_STATUS = 400

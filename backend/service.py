@@ -1,4 +1,4 @@
-"""What the routers share: the settings, the store, and the files of artifacts.
+"""What the routers share: the settings, the store, the model registry, and the files of artifacts.
 
 Owns making each of them once, when a request first needs it.
 """
@@ -14,6 +14,7 @@ from backend.artifact_files import ArtifactFiles
 from backend.cache import AnswerCache
 from backend.config import Settings
 from backend.db_utils import Reading, get_connection
+from backend.registry import Registry
 from backend.store import Store
 
 
@@ -37,6 +38,13 @@ class Service:
     def store(self) -> Store:
         """The store of runs."""
         return Store(self.settings.db_path, busy_timeout_s=self.settings.busy_timeout_s)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model registry."""
+        return Registry(
+            self.settings.registry_path, store_path=self.store.path, busy_timeout_s=self.settings.busy_timeout_s
+        )
 
     @cached_property
     def files(self) -> ArtifactFiles:

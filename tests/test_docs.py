@@ -44,7 +44,7 @@ def settings_in_code() -> set[str]:
 
 
 def test_every_endpoint_is_in_the_readme() -> None:
-    documented = set(re.findall(r"`(GET|POST|PATCH) (/\S*?)`", README))
+    documented = set(re.findall(r"`(DELETE|GET|POST|PATCH) (/\S*?)`", README))
     paths = create_app().openapi()["paths"]
 
     assert documented == {(method.upper(), path) for path, methods in paths.items() for method in methods}

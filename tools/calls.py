@@ -138,59 +138,59 @@ class Call(Generic[Answer]):
 
 def health() -> Call[Health]:
     """`GET /health`."""
-    return Call("GET", "/health", _reader(Health))
+    return Call("GET", "/health", reader(Health))
 
 
 def version() -> Call[Version]:
     """`GET /version`."""
-    return Call("GET", "/version", _reader(Version))
+    return Call("GET", "/version", reader(Version))
 
 
 def list_runs(filters: RunFilters) -> Call[RunPage]:
     """`GET /runs`."""
-    return Call("GET", "/runs", _read_page, _query(filters))
+    return Call("GET", "/runs", _read_page, query_of(filters))
 
 
 def leaderboard(metric_name: str, options: LeaderboardOptions) -> Call[list[RunSummary]]:
     """`GET /runs/leaderboard`."""
-    return Call("GET", "/runs/leaderboard", _reader(list[RunSummary]), _query({"metric_name": metric_name, **options}))
+    return Call("GET", "/runs/leaderboard", reader(list[RunSummary]), query_of({"metric_name": metric_name, **options}))
 
 
 def facets() -> Call[Facets]:
     """`GET /runs/facets`."""
-    return Call("GET", "/runs/facets", _reader(Facets))
+    return Call("GET", "/runs/facets", reader(Facets))
 
 
 def compare(run_ids: Iterable[str]) -> Call[RunComparison]:
     """`POST /compare`, which has no limit on the length of an address."""
-    return Call("POST", "/compare", _reader(RunComparison), body={"run_ids": [_sendable(run_id) for run_id in run_ids]})
+    return Call("POST", "/compare", reader(RunComparison), body={"run_ids": [sendable(run_id) for run_id in run_ids]})
 
 
 def get_run(run_id: str) -> Call[RunDetail]:
     """`GET /runs/{id}`."""
-    return Call("GET", _run_path(run_id), _reader(RunDetail))
+    return Call("GET", _run_path(run_id), reader(RunDetail))
 
 
 def metrics(run_id: str, *, names: Iterable[str], max_points: int | None) -> Call[dict[str, MetricSeries]]:
     """`GET /runs/{id}/metrics`."""
-    query = _query({"name": list(names), "max_points": max_points})
-    return Call("GET", _run_path(run_id, "metrics"), _reader(dict[str, MetricSeries]), query)
+    query = query_of({"name": list(names), "max_points": max_points})
+    return Call("GET", _run_path(run_id, "metrics"), reader(dict[str, MetricSeries]), query)
 
 
 def artifacts(run_id: str) -> Call[list[ArtifactInfo]]:
     """`GET /runs/{id}/artifacts`."""
-    return Call("GET", _run_path(run_id, "artifacts"), _reader(list[ArtifactInfo]))
+    return Call("GET", _run_path(run_id, "artifacts"), reader(list[ArtifactInfo]))
 
 
 def artifact_content(run_id: str, *, index: int, path: str | None) -> Call[None]:
     """`GET /runs/{id}/artifacts/{n}`; the content is streamed, not read here."""
-    return Call("GET", _run_path(run_id, "artifacts", str(index)), lambda _: None, _query({"path": path}))
+    return Call("GET", _run_path(run_id, "artifacts", str(index)), lambda _: None, query_of({"path": path}))
 
 
 def set_note(run_id: str, *, note: str | None) -> Call[RunDetail]:
     """`PATCH /runs/{id}/note`."""
-    body = {"note": None if note is None else _sendable(note)}
-    return Call("PATCH", _run_path(run_id, "note"), _reader(RunDetail), body=body)
+    body = {"note": None if note is None else sendable(note)}
+    return Call("PATCH", _run_path(run_id, "note"), reader(RunDetail), body=body)
 
 
 def ask_agent(query: str, *, session_id: str | None) -> Call[AgentReply]:
@@ -205,7 +205,7 @@ def stream_agent(query: str, *, session_id: str | None) -> Call[AgentReply]:
 
 def agent_status() -> Call[AgentEngine]:
     """`GET /agent/status`."""
-    return Call("GET", "/agent/status", _reader(AgentEngine))
+    return Call("GET", "/agent/status", reader(AgentEngine))
 
 
 def check(response: httpx.Response) -> None:
@@ -234,7 +234,9 @@ def _adapter(shape: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cast("Any", shape))
 
 
-def _reader(shape: type[Answer]) -> Callable[[httpx.Response], Answer]:
+def reader(shape: type[Answer]) -> Callable[[httpx.Response], Answer]:
+    """Makes what reads an answer's JSON as a shape, and raises `UnexpectedAnswerError` where it is another."""
+
     def read(response: httpx.Response) -> Answer:
         try:
             answer: Answer = _adapter(cast("Hashable", shape)).validate_json(response.content)
@@ -245,15 +247,24 @@ def _reader(shape: type[Answer]) -> Callable[[httpx.Response], Answer]:
     return read
 
 
-def _read_page(response: httpx.Response) -> RunPage:
+def total_of(response: httpx.Response) -> int:
+    """Gives how many things fit in all, beyond the page that was answered.
+
+    Raises:
+        UnexpectedAnswerError: The answer does not say.
+    """
     total = response.headers.get("X-Total-Count", "")
     if not total.isdecimal():
         raise unexpected(response, "X-Total-Count is missing")
-    return RunPage(_reader(list[RunSummary])(response), int(total))
+    return int(total)
+
+
+def _read_page(response: httpx.Response) -> RunPage:
+    return RunPage(reader(list[RunSummary])(response), total_of(response))
 
 
 def _question(path: str, query: str, session_id: str | None) -> Call[AgentReply]:
-    body = {"query": _sendable(query), "session_id": None if session_id is None else _sendable(session_id)}
+    body = {"query": sendable(query), "session_id": None if session_id is None else sendable(session_id)}
     return Call("POST", path, _read_agent_reply, body=body, read_timeout_s=AGENT_READ_TIMEOUT_S)
 
 
@@ -261,7 +272,7 @@ def _read_agent_reply(response: httpx.Response) -> AgentReply:
     engine = response.headers.get("X-Agent-Engine")
     if engine is None:
         raise unexpected(response, "X-Agent-Engine is missing")
-    document = _reader(dict[str, Any])(response)
+    document = reader(dict[str, Any])(response)
     return AgentReply(document, engine, response.headers.get("X-Agent-Fallback"), response.status_code)
 
 
@@ -285,7 +296,7 @@ def _run_path(run_id: str, *rest: str) -> str:
     return "/".join(["/runs", quote(run_id, safe="", errors="replace").replace(".", "%2E"), *rest])
 
 
-def _query(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+def query_of(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """Gives values as query parameters: None is left out, each item of a list or tuple is one of its own."""
     query: list[tuple[str, str]] = []
     for name, value in values.items():
@@ -295,9 +306,9 @@ def _query(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 
 
 def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else _sendable(str(value))
+    return str(value).lower() if isinstance(value, bool) else sendable(str(value))
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     """Gives text without what UTF-8 cannot say, such as a stray byte in a command line's argument."""
     return text.encode("utf-8", "replace").decode("utf-8")

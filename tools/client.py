@@ -19,6 +19,7 @@ from tools import calls
 from tools.address import server_address
 from tools.calls import AgentEngine, AgentReply, Call, LeaderboardOptions, RunFilters, RunPage
 from tools.errors import ServerTimeoutError, ServerUnreachableError, UnexpectedAnswerError
+from tools.registry_client import AsyncRegistryClient, RegistryClient
 from tools.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class LabClient(_Client):
         self._http = httpx.Client(
             transport=transport or httpx.HTTPTransport(retries=CONNECT_RETRIES), trust_env=False, **self._options
         )
+        self.registry = RegistryClient(self._send)
+        """Asks about the model registry."""
 
     def __enter__(self) -> Self:
         return self
@@ -238,6 +241,8 @@ class AsyncLabClient(_Client):
         self._http = httpx.AsyncClient(
             transport=transport or httpx.AsyncHTTPTransport(retries=CONNECT_RETRIES), trust_env=False, **self._options
         )
+        self.registry = AsyncRegistryClient(self._send)
+        """See `LabClient.registry`."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,10 +9,10 @@ Owns the tree below. The text of each says what happened and what to do, fit to 
     ├── UnexpectedAnswerError      what answers does not speak as the ai-lab server does
     └── ApiError                   the server says no, with a problem document
         ├── NotAllowedError        401, 403  the token, this machine or the file is not let through
-        ├── NotFoundError          404  no such run, metric or artifact
-        ├── AmbiguousRunError      409  several run ids start like the one given
+        ├── NotFoundError          404  no such run, metric, artifact or model
+        ├── AmbiguousRunError      409  several run ids start like the one given, or several models have the name
         ├── InvalidRequestError    413, 422  a value of the request cannot be used
-        └── StoreUnavailableError  503  the server cannot use its store now
+        └── StoreUnavailableError  503  the server cannot use its store, or its registry, now
 """
 
 from collections.abc import Sequence
@@ -61,11 +61,11 @@ class NotAllowedError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """There is no such run, metric or artifact, or it no longer exists."""
+    """There is no such run, metric, artifact or model, or it no longer exists."""
 
 
 class AmbiguousRunError(ApiError):
-    """Several run ids start like the one given; `candidates` lists them."""
+    """Several run ids start like the one given, and `candidates` lists them; or several models have the name."""
 
 
 class InvalidRequestError(ApiError):
@@ -73,7 +73,7 @@ class InvalidRequestError(ApiError):
 
 
 class StoreUnavailableError(ApiError):
-    """The server cannot use its store now."""
+    """The server cannot use its store, or its registry, now."""
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

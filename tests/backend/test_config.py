@@ -9,7 +9,7 @@ from lab_logger import settings as logger_settings
 
 NAMES = (
     *("PROJECT_NAME", "DB_PATH", "LAB_BUSY_TIMEOUT_S", "API_TOKEN", "ALLOWED_HOSTS", "CORS_ORIGINS", "ARTIFACT_ROOTS"),
-    *("LAB_SERVER_URL", "LAB_API_TOKEN"),
+    *("LAB_SERVER_URL", "LAB_API_TOKEN", "LIGHTML_DB"),
 )
 
 
@@ -55,6 +55,17 @@ def test_reads_the_server_s_own_settings(project: Path) -> None:
     assert settings.allowed_hosts == ("lab.example", "gpu.example")
     assert settings.cors_origins == ("http://a", "http://b")
     assert settings.download_roots == (project / "checkpoints", Path("/data/models"))
+
+
+def test_the_registry_is_the_store_unless_it_has_a_file_of_its_own(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings().registry_path == Settings().db_path
+    (project / ".env").write_text("LIGHTML_DB=data/models.db\n")
+    assert Settings().registry_path == project / "data" / "models.db"
+    monkeypatch.setenv("LIGHTML_DB", "/srv/models.db")
+    assert Settings().registry_path == Path("/srv/models.db")
+    assert Settings().db_path == project / "manifests" / "manifests.db"
 
 
 def test_reads_a_client_s_settings(project: Path) -> None:

@@ -10,6 +10,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
 from backend.api import create_app
+from tests.backend import registries
 from tests.backend.conftest import settings_for
 from tests.backend.stores import StoredRun, record_artifact, write_points, write_runs
 from tests.live_server import serving
@@ -42,6 +43,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     record_artifact(store, "a1", 0, folder / "curve.csv")
     record_artifact(store, "a1", 1, folder, kind="folder")
     write_points(store, "a1", "loss", [(step, step, None if step % 5 == 0 else step / 7) for step in range(100)])
+    registries.fill(store)
     with serving(create_app(settings_for(store))) as address:
         yield address
 
@@ -58,6 +60,8 @@ def test_the_server_keeps_to_its_document(address: str, label: str, mode: Genera
     @given(case=OPERATIONS[label].as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
         _complete(case.query)
+        if mode is GenerationMode.POSITIVE and label in FITTINGS:
+            FITTINGS[label](case.body)
         case.call_and_validate(base_url=address, timeout=30)
 
     check()
@@ -69,3 +73,23 @@ def _complete(query: dict[str, Any]) -> None:
         query.setdefault("metric_name", "accuracy")
     if query.get("sort") == "relevance":
         query.setdefault("q", "iris")
+
+
+def _fit_metric(metric: dict[str, Any]) -> None:
+    """Makes a metric belong to one model or to one checkpoint of any run, and its scores those of its value."""
+    if metric.get("checkpoint_id") is None:
+        metric["model_name"] = metric.get("model_name") or "llama"
+    else:
+        metric |= {"model_name": None, "run_name": None}
+    if metric.get("scores") is not None:
+        metric["scores"] = [metric["value"]]
+
+
+def _fit_model(model: dict[str, Any]) -> None:
+    """Makes a model no parent of its own, and of one parent at most."""
+    if model.get("parent_id") is not None or model.get("parent_name") == model.get("model_name"):
+        model.pop("parent_name", None)
+
+
+FITTINGS = {"POST /registry/metrics": _fit_metric, "POST /registry/models": _fit_model}
+"""What OpenAPI has no words for in bodies."""
