@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks import answers, crowds, machine, reads, report, startup, workspace, writes
+from benchmarks import answers, crowds, machine, reads, registry, report, startup, workspace, writes
 from benchmarks.measure import BenchmarkError, Finding
 from benchmarks.workspace import Workspace
 
@@ -32,6 +32,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "point_size": writes.point_size,
     "reads": reads.reading,
     "answers": answers.answering,
+    "registry": registry.keeping_models,
     "writers": crowds.writers_at_once,
     "starters": crowds.starters_at_once,
     "server": startup.serving,
