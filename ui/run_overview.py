@@ -13,6 +13,7 @@ from backend.models import RunDetail
 from ui.components import compare_link, note_editor, status_badge
 from ui.connection import asking, client
 from ui.formatting import ago_text, moment_text, plain_markdown, short_id
+from ui.model_registry.run_models import models_part
 from ui.pages.registry import PAGES
 from ui.run_curves import REFRESH_S, extremes_of
 from ui.run_facts import elapsed_text, last_line, latest_table, metrics_table, params_table
@@ -34,6 +35,7 @@ def _header(run: RunDetail) -> None:
             st.rerun(scope="app")
     _title(run)
     _facts(run)
+    models_part(run.run_id)
 
 
 def _title(run: RunDetail) -> None:

@@ -85,7 +85,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The store; one run of it goes on."""
     folder = tmp_path_factory.mktemp("lab")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("API_TOKEN", "ALLOWED_HOSTS", "ARTIFACT_ROOTS", "DATASET_ID", "LAB_API_TOKEN", "WANDB_MODE"):
+        for name in (
+            "API_TOKEN",
+            "ALLOWED_HOSTS",
+            "ARTIFACT_ROOTS",
+            "DATASET_ID",
+            "LAB_API_TOKEN",
+            "LIGHTML_DB",
+            "WANDB_MODE",
+        ):
             patch.setenv(name, "")
         patch.setenv("DB_PATH", str(folder / "manifests.db"))
         with recorded_lab(folder) as lab:

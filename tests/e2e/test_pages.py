@@ -8,8 +8,8 @@ from tests.e2e.conftest import Visit, watched
 from tests.e2e.stores import Lab
 from tests.live_server import unused_address
 
-PAGES = ["Home", "Runs", "Run", "Compare", "Leaderboard", "Assistant"]
-ADDRESSES = ["/", "/runs", "/run", "/compare", "/leaderboard", "/assistant"]
+PAGES = ["Home", "Runs", "Run", "Compare", "Leaderboard", "Models", "Assistant"]
+ADDRESSES = ["/", "/runs", "/run", "/compare", "/leaderboard", "/models", "/assistant"]
 
 
 def addresses(lab: Lab) -> list[str]:
@@ -24,6 +24,7 @@ def addresses(lab: Lab) -> list[str]:
         "/compare?ids=nosuchrun",
         "/runs?metric=nosuchmetric&sort=metric:nosuchmetric&size=-3&page=x&param=x",
         "/leaderboard?metric=nosuchmetric&top=0&order=x",
+        "/models?view=x&family=x&run=x&models=x&models=99&by=x&way=x&at=x&score=x",
     ]
 
 

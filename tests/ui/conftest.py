@@ -15,7 +15,15 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with settings and a store of its own, and a dashboard that remembers nothing."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").touch()
-    for name in ("API_TOKEN", "ALLOWED_HOSTS", "ARTIFACT_ROOTS", "DATASET_ID", "LAB_API_TOKEN", "WANDB_MODE"):
+    for name in (
+        "API_TOKEN",
+        "ALLOWED_HOSTS",
+        "ARTIFACT_ROOTS",
+        "DATASET_ID",
+        "LAB_API_TOKEN",
+        "LIGHTML_DB",
+        "WANDB_MODE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DB_PATH", str(tmp_path / "runs.db"))
     yield tmp_path

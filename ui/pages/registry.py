@@ -18,6 +18,7 @@ PAGES: Final = {
     "leaderboard": st.Page(
         _HERE / "leaderboard.py", title="Leaderboard", icon=":material/trophy:", url_path="leaderboard"
     ),
+    "models": st.Page(_HERE / "models.py", title="Models", icon=":material/deployed_code:", url_path="models"),
     "assistant": st.Page(_HERE / "assistant.py", title="Assistant", icon=":material/chat:", url_path="assistant"),
 }
 """The pages by name."""
