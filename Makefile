@@ -28,11 +28,11 @@ serve: $(STAMP)  ## Start the server (HOST=127.0.0.1 PORT=8000)
 ui: $(STAMP)  ## Start the dashboard of the server at LAB_SERVER_URL (UI_PORT=8501)
 	@$(BIN)/python -m streamlit run stream.py --server.port $(UI_PORT)
 
-test: $(STAMP)  ## Run the tests (ARGS="-k name" passes options on)
+test: $(STAMP)  ## Run all tests, the browser's last; a Chromium is installed if there is none (ARGS="-k name" passes options on)
 	@$(BIN)/python -m pytest $(ARGS)
 
-e2e: $(STAMP)  ## Drive the dashboard with a real browser, which is installed if there is none (ARGS passes options on)
-	@$(BIN)/python -m pytest -o addopts="--import-mode=importlib --strict-markers -ra" tests/e2e $(ARGS)
+e2e: $(STAMP)  ## Run only the tests that drive the dashboard with a real browser (ARGS passes options on)
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 check: $(STAMP)  ## Lint, format check, types, and who may import whom
 	@$(BIN)/ruff check .
@@ -43,7 +43,7 @@ check: $(STAMP)  ## Lint, format check, types, and who may import whom
 bench: $(STAMP)  ## Measure every time and size budget; writes benchmarks/RESULTS.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-screenshots: $(STAMP)  ## Take pictures of every page of the dashboard into docs/images (after `make run`)
+screenshots: $(STAMP)  ## Train a small study and take pictures of every page of the dashboard into docs/images
 	@$(BIN)/python -m scripts.screenshots $(ARGS)
 
 # Plain package names and versions for Python 3.11 and later, on every platform: no index address goes into the lock.

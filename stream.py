@@ -7,8 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.components import page_style
 from ui.pages.registry import PAGES
 
 # The icon is a file of ours: Streamlit would fetch one of its own from a server on the net.
 st.set_page_config(page_title="ai-lab", page_icon=Path(__file__).parent / "ui" / "icon.svg", layout="wide")
+page_style()
 st.navigation(list(PAGES.values()), position="top").run()

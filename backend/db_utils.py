@@ -4,12 +4,13 @@ Owns `get_connection` and the functions below, which give answers ready to be se
 `lab_logger.statements`. It must not know HTTP.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Select, Text, bindparam, cast, func, null, select, text
 
 from backend import facets, filters, ordering, ranking, search, shapes
 from backend.cache import AnswerCache
@@ -21,6 +22,7 @@ from backend.errors import (
     close_names,
     list_names,
 )
+from backend.models import LongField
 from backend.queries import LeaderboardQuery, RunQuery
 from backend.shapes import Answer
 from backend.store import Store
@@ -32,6 +34,17 @@ _T = TypeVar("_T")
 
 _LAST_CHARACTER = "\U0010ffff"
 _PAGE_KEYS = {"sort", "order", "limit", "offset"}
+# A second statement for the tags would add a twentieth to the time of a page.
+_TAGS = (
+    select(func.json_group_array(cast(run_tags.c.tag, Text))).where(run_tags.c.run_id == manifests.c.run_id)
+).scalar_subquery()
+_BESIDE_COLUMNS = (
+    run_index.c.started_at,
+    run_state.c.finished_at,
+    run_state.c.heartbeat_at,
+    run_state.c.duration_s,
+    _TAGS.label("tags_json"),
+)
 _SUMMARY_COLUMNS = (
     manifests.c.run_id,
     manifests.c.timestamp,
@@ -42,13 +55,11 @@ _SUMMARY_COLUMNS = (
     manifests.c.note,
     manifests.c.params_json,
     manifests.c.final_metrics_json,
+    *_BESIDE_COLUMNS,
 )
 _DETAIL_COLUMNS = (
     *manifests.c,
-    run_index.c.started_at,
-    run_state.c.finished_at,
-    run_state.c.heartbeat_at,
-    run_state.c.duration_s,
+    *_BESIDE_COLUMNS,
     run_state.c.error,
     run_state.c.project,
     run_state.c.parent_run_id,
@@ -123,23 +134,35 @@ def leaderboard(reading: Reading, query: LeaderboardQuery) -> list[Answer]:
     Raises:
         UnknownMetricError: Runs of the store have final metrics, but none has this one.
     """
-    key = ("leaderboard", query.model_dump_json())
+    key = ("leaderboard", query.model_dump_json(exclude={"count"}))
     run_ids: list[str] = reading.recall(key, lambda: ranking.find_leaders(reading.connection, query))
     if not run_ids:
         _check_metric(reading, query.metric_name)
     return get_summaries(reading, run_ids)
 
 
+def count_ranked(reading: Reading, query: LeaderboardQuery) -> int:
+    """Counts the runs that a leaderboard ranks, those beyond its `top_k` included."""
+    fitting = RunQuery(metric_name=query.metric_name, dataset_id=query.dataset_id, has_artifacts=query.has_artifacts)
+    return count(reading, fitting)
+
+
 def get_summaries(reading: Reading, run_ids: Sequence[str]) -> list[Answer]:
     """Gives the summaries of runs by their full ids, in the order given."""
-    status = filters.status_of(reading.dead).label("status")
-    statement = (
-        select(*_SUMMARY_COLUMNS, status)
-        .join(run_state, run_state.c.run_id == manifests.c.run_id)
-        .where(manifests.c.run_id.in_(run_ids))
-    )
-    by_id = {row["run_id"]: shapes.summary(row) for row in reading.connection.execute(statement).mappings()}
+    rows = reading.connection.execute(_summaries(reading.dead), {"run_ids": run_ids}).mappings()
+    by_id = {row["run_id"]: shapes.summary(row) for row in rows}
     return [by_id[run_id] for run_id in run_ids if run_id in by_id]
+
+
+@lru_cache(maxsize=8)
+def _summaries(dead: frozenset[str]) -> Select[Any]:
+    """Gives the statement for the summaries of `run_ids`, which is made once rather than for every page."""
+    return (
+        select(*_SUMMARY_COLUMNS, filters.status_of(dead).label("status"))
+        .join(run_state, run_state.c.run_id == manifests.c.run_id)
+        .join(run_index, run_index.c.run_id == manifests.c.run_id)
+        .where(manifests.c.run_id.in_(bindparam("run_ids", expanding=True)))
+    )
 
 
 def get_run(reading: Reading, run_id: str) -> Answer:
@@ -156,12 +179,13 @@ def get_run(reading: Reading, run_id: str) -> Answer:
     return get_runs_by_ids(reading, [run_id])[0]
 
 
-def get_runs_by_ids(reading: Reading, run_ids: Sequence[str]) -> list[Answer]:
+def get_runs_by_ids(reading: Reading, run_ids: Sequence[str], *, leave_out: Collection[LongField] = ()) -> list[Answer]:
     """Gives everything that is known of several runs, in the order asked, each once.
 
     Args:
         reading: The store.
         run_ids: Ids, or prefixes that fit one run each.
+        leave_out: Long texts that are not read, and None.
 
     Raises:
         UnknownRunError: Some fit no run; the message names them all.
@@ -170,13 +194,13 @@ def get_runs_by_ids(reading: Reading, run_ids: Sequence[str]) -> list[Answer]:
     full_ids = resolve_run_ids(reading.connection, run_ids)
     status = filters.status_of(reading.dead).label("status")
     statement = (
-        select(*_DETAIL_COLUMNS, status)
+        select(*(null().label(one.name) if one.name in leave_out else one for one in _DETAIL_COLUMNS), status)
         .join(run_state, run_state.c.run_id == manifests.c.run_id)
         .join(run_index, run_index.c.run_id == manifests.c.run_id)
         .where(manifests.c.run_id.in_(full_ids))
     )
     rows = {row["run_id"]: row for row in reading.connection.execute(statement).mappings()}
-    return [shapes.detail(rows[run_id], tags=_tags_of(reading.connection, run_id)) for run_id in full_ids]
+    return [shapes.detail(rows[run_id]) for run_id in full_ids]
 
 
 def update_run_note(store: Store, run_id: str, note: str | None) -> str:
@@ -262,10 +286,6 @@ def _runs_like(connection: Connection, prefix: str) -> list[str]:
         return [exact]
     starting = select(column).where(column >= prefix, column < prefix + _LAST_CHARACTER).order_by(column)
     return list(connection.execute(starting.limit(MAX_CANDIDATES + 1)).scalars())
-
-
-def _tags_of(connection: Connection, run_id: str) -> list[str]:
-    return list(connection.execute(select(run_tags.c.tag).where(run_tags.c.run_id == run_id)).scalars())
 
 
 def _check_metric(reading: Reading, name: str) -> None:

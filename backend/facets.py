@@ -6,12 +6,13 @@ index from one to the next, not by reading every row.
 
 import math
 import sys
+from collections.abc import Callable, Collection
 from typing import Any, get_args
 
 from sqlalchemy import Column, ColumnElement, Connection, case, func, select
 
 from backend.filters import Dead, status_of
-from backend.models import Status
+from backend.models import FacetPart, Status
 from backend.shapes import Answer
 from backend.tables import run_index, run_metrics, run_params, run_state, run_tags
 
@@ -19,25 +20,23 @@ MAX_VALUES = 50
 """How many values of a parameter are listed."""
 
 
-def vocabulary(connection: Connection, *, dead: Dead) -> Answer:
+def vocabulary(connection: Connection, *, dead: Dead, leave_out: Collection[FacetPart] = ()) -> Answer:
     """Gives the `Facets` of the store.
 
     Args:
         connection: An open read transaction.
         dead: Runs to read as killed.
+        leave_out: Lists that are not asked for, and empty.
     """
     total = _count(connection, run_index.c.run_id)
-    return {
-        "total": total,
-        "statuses": _statuses(connection, total, dead),
-        "datasets": _datasets(connection, total),
-        "metrics": [_metric(connection, name) for name in distinct(connection, run_metrics.c.name)],
-        "params": [_param(connection, name) for name in distinct(connection, run_params.c.name)],
-        "tags": [
-            {"name": tag, "runs": _count(connection, run_tags.c.run_id, run_tags.c.tag == tag)}
-            for tag in distinct(connection, run_tags.c.tag)
-        ],
+    parts: dict[FacetPart, Callable[[], list[Answer]]] = {
+        "statuses": lambda: _statuses(connection, total, dead),
+        "datasets": lambda: _datasets(connection, total),
+        "metrics": lambda: [_metric(connection, name) for name in distinct(connection, run_metrics.c.name)],
+        "params": lambda: [_param(connection, name) for name in distinct(connection, run_params.c.name)],
+        "tags": lambda: [_tag(connection, tag) for tag in distinct(connection, run_tags.c.tag)],
     }
+    return {"total": total} | {name: [] if name in leave_out else ask() for name, ask in parts.items()}
 
 
 def distinct(
@@ -114,6 +113,10 @@ def _param(connection: Connection, name: str) -> Answer:
         "min": lowest,
         "max": highest,
     }
+
+
+def _tag(connection: Connection, tag: str) -> Answer:
+    return {"name": tag, "runs": _count(connection, run_tags.c.run_id, run_tags.c.tag == tag)}
 
 
 def _count(connection: Connection, column: Column[Any], *where: ColumnElement[bool]) -> int:

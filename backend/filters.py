@@ -98,13 +98,13 @@ def _note(query: RunQuery, dead: Dead) -> list[Condition]:
 def _from(query: RunQuery, dead: Dead) -> list[Condition]:
     if query.from_timestamp is None:
         return []
-    return [Condition(and_(run_index.c.started_at >= read_moment(query.from_timestamp).first, _has_time()))]
+    return [Condition(and_(run_index.c.started_at >= read_moment(query.from_timestamp).first, has_time()))]
 
 
 def _to(query: RunQuery, dead: Dead) -> list[Condition]:
     if query.to_timestamp is None:
         return []
-    return [Condition(and_(run_index.c.started_at <= read_moment(query.to_timestamp).last, _has_time()))]
+    return [Condition(and_(run_index.c.started_at <= read_moment(query.to_timestamp).last, has_time()))]
 
 
 def _artifacts(query: RunQuery, dead: Dead) -> list[Condition]:
@@ -202,7 +202,7 @@ def _holds(column: ColumnElement[str | None], text: str) -> ColumnElement[bool]:
     return column.like(f"%{escaped}%", escape=_LIKE_ESCAPE)
 
 
-def _has_time() -> ColumnElement[bool]:
+def has_time() -> ColumnElement[bool]:
     """Rows of other programs may hold no time, or a text that is none; those are before and after nothing."""
     return run_index.c.started_at.like(SPELLED_LIKE)
 

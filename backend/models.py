@@ -78,6 +78,12 @@ class RunSummary(_Answer):
         description="Parameters of the training function by name.",
         examples=[{"model_name": "linear_svm", "learning_rate": 0.01}],
     )
+    duration_s: float | None = Field(
+        description="How long the run took, in seconds; of a killed run until it was last known to live. Null while it "
+        "runs and when not known.",
+        examples=[42.38],
+    )
+    tags: list[str] = Field(description="Tags, in text order.", examples=[["baseline", "sweep"]])
 
 
 class RunDetail(RunSummary):
@@ -103,13 +109,11 @@ class RunDetail(RunSummary):
         description="When the run ended; of a killed run when it was last known to live. Null when not known.",
         examples=["2025-12-01T10:00:42.500000Z"],
     )
-    duration_s: float | None = Field(description="How long the run took, in seconds.", examples=[42.38])
     error: str | None = Field(
         description="The traceback of a failed run.", examples=["Traceback (most recent call last): …"]
     )
     project: str | None = Field(description="The project the run was logged to.", examples=["ai-lab"])
     parent_run_id: str | None = Field(description="The run that started this one.", examples=[_OTHER_RUN_ID])
-    tags: list[str] = Field(description="Tags, in text order.", examples=[["baseline", "sweep"]])
 
 
 class RunComparison(_Answer):
@@ -128,6 +132,12 @@ class RunComparison(_Answer):
     runs: list[RunDetail] = Field(description="The runs, in the order of `run_ids`.", examples=[[_example(RunDetail)]])
 
 
+LongField = Literal["git_diff", "pip_freeze", "device_info", "error"]
+"""The texts of a `RunDetail` that may be long."""
+
+FacetPart = Literal["statuses", "datasets", "metrics", "params", "tags"]
+"""The lists of `Facets`."""
+
 RunIdText = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
@@ -141,6 +151,12 @@ class CompareRequest(BaseModel):
         max_length=MAX_COMPARED_RUNS,
         description=f"Run ids, or prefixes that fit one run each; at most {MAX_COMPARED_RUNS}.",
         examples=[[_RUN_ID, "8b1d4c52"]],
+    )
+    leave_out: list[LongField] = Field(
+        default=[],
+        max_length=50,
+        description="Long texts that are not wanted: they are null in each run then.",
+        examples=[["pip_freeze", "git_diff"]],
     )
 
 
@@ -158,7 +174,7 @@ class NoteUpdate(BaseModel):
 
 
 class MetricSeries(_Answer):
-    """One live metric of a run, point by point in step order; the three lists are equally long."""
+    """One live metric of a run, point by point in step order; the lists are equally long."""
 
     steps: list[int] = Field(description="Steps, ascending.", examples=[[0, 1, 2]])
     timestamps: list[str | None] = Field(
@@ -167,6 +183,33 @@ class MetricSeries(_Answer):
     )
     values: list[float | Literal["NaN", "Infinity", "-Infinity"]] = Field(
         description='Values: numbers, and the texts "NaN", "Infinity", "-Infinity".', examples=[[0.9, 0.5, "NaN"]]
+    )
+    smoothed: list[float | None] | None = Field(
+        default=None,
+        description="With `smoothing` alone, and then as long as the others: the moving average of all points up to "
+        "each step, those that were thinned out included; null where the value is not finite.",
+        examples=[[0.9, 0.69, None]],
+    )
+
+
+class SeriesName(_Answer):
+    """A live series by its name."""
+
+    name: str = Field(description="What the series is called.", examples=["loss"])
+    runs: int = Field(description="How many of the runs asked for have it.", examples=[2])
+
+
+class SeriesNames(_Answer):
+    """Which live series some runs have."""
+
+    run_ids: list[str] = Field(
+        description="Full ids of the runs in the order asked, repeats left out.", examples=[[_RUN_ID, _OTHER_RUN_ID]]
+    )
+    names: list[SeriesName] = Field(
+        description="Every series that one of the runs has, in text order.", examples=[[{"name": "loss", "runs": 2}]]
+    )
+    without_series: list[str] = Field(
+        description="Full ids of those of the runs that have no live series at all.", examples=[[]]
     )
 
 
@@ -211,6 +254,16 @@ class NamedCount(_Answer):
 
     name: str = Field(description="The value.", examples=["iris"])
     runs: int = Field(description="How many runs have it.", examples=[120])
+
+
+class DayActivity(_Answer):
+    """How many runs started on a day, by how they stand now."""
+
+    day: str = Field(description="The day, in UTC.", examples=["2025-12-01"])
+    running: int = Field(description="How many of its runs go on.", examples=[0])
+    finished: int = Field(description="How many finished.", examples=[11])
+    failed: int = Field(description="How many failed.", examples=[1])
+    killed: int = Field(description="How many were killed.", examples=[0])
 
 
 class DatasetFacet(_Answer):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from backend.models import NO_NUL, Status
+from backend.models import NO_NUL, FacetPart, LongField, Status
 from backend.timestamps import read_moment
 
 MAX_PAGE = 500
@@ -150,10 +150,49 @@ class LeaderboardQuery(BaseModel):
     order: Order = Field(
         "desc", description="`desc` where more is better, `asc` where less is, as with a loss.", examples=["desc"]
     )
+    count: bool = Field(
+        False,
+        description="Whether to count every run that ranks, beyond `top_k` too, into the header `X-Total-Count`. That "
+        "takes longer than ranking when the store is large and has just changed.",
+        examples=[True],
+    )
+
+
+class ActivityQuery(BaseModel):
+    """Which days."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    from_timestamp: MomentText | None = Field(
+        None,
+        description="Runs that started then or later, as for `GET /runs`.",
+        examples=["2025-12-01"],
+        json_schema_extra=_ANY_TIME,
+    )
+    to_timestamp: MomentText | None = Field(
+        None,
+        description="Runs that started then or earlier. A date means to its end.",
+        examples=["2025-12-31"],
+        json_schema_extra=_ANY_TIME,
+    )
+
+
+class FacetsQuery(BaseModel):
+    """How much of the store's vocabulary."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    leave_out: list[FacetPart] = Field(
+        [],
+        max_length=MAX_REPEATS,
+        description="A part that is not wanted: its list is empty then, and the answer comes sooner. Parameters take "
+        "longest in a large store that has just changed. Repeat it for several.",
+        examples=[["params"]],
+    )
 
 
 class CompareQuery(BaseModel):
-    """Which runs to compare."""
+    """Which runs to look at together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -162,6 +201,17 @@ class CompareQuery(BaseModel):
         max_length=100,
         description="A run id, or a prefix that fits one run; repeat it for each run.",
         examples=[["3f0a9c1e", "8b1d4c52"]],
+    )
+
+
+class CompareInFullQuery(CompareQuery):
+    """Which runs to compare, and what of them is not wanted."""
+
+    leave_out: list[LongField] = Field(
+        [],
+        max_length=MAX_REPEATS,
+        description="A long text that is not wanted: it is null in each run then. Repeat it for several.",
+        examples=[["pip_freeze", "git_diff"]],
     )
 
 
@@ -180,6 +230,16 @@ class SeriesQuery(BaseModel):
         description="At most this many points of each series: its first, its last, and of every stretch between them "
         "the lowest and the highest (and one NaN where there are any), so that no spike is lost.",
         examples=[500],
+    )
+    smoothing: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="Adds `smoothed` to each series: its exponential moving average, debiased as TensorBoard does it, "
+        "over all points before any is thinned out. The number is how much of what was before is kept, 0 being "
+        "nothing. Values that are not finite are passed over, and distances between steps do not count.",
+        examples=[0.9],
     )
 
 

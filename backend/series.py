@@ -1,18 +1,19 @@
 """The live metric series of a run, in columns, thinned out on request without losing an extremum.
 
-Owns reading points and thinning. It must not keep more points in memory than it gives back.
+Owns reading points and thinning. It must not keep a whole series in memory when only a part of it is asked for.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from math import inf, isfinite
-from operator import itemgetter
+from math import isfinite
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, CursorResult, func, select
 
 from backend.errors import UnknownMetricError, close_names, list_names
 from backend.queries import SeriesQuery
 from backend.shapes import Answer
+from backend.smoothing import smoothed_at
 from backend.tables import metric_points, metric_series
 from lab_logger.record import from_epoch_ms
 
@@ -40,11 +41,15 @@ def read_series(connection: Connection, run_id: str, query: SeriesQuery) -> dict
         has = f"it has {list_names(likely)}" if likely else "it has none"
         raise UnknownMetricError(f"run {run_id} has no live metric {list_names(unknown)}; {has}", candidates=likely)
     wanted = query.name or known
-    return {
+    found = {
         name: _columns(_points(connection, series, query.max_points))
         for name, series in known.items()
         if name in wanted
     }
+    if query.smoothing is not None:
+        for name, columns in found.items():
+            columns["smoothed"] = smoothed_at(connection, known[name], columns["steps"], weight=query.smoothing)
+    return found
 
 
 def thin_out(points: Iterable[Point], *, size: int, max_points: int, has_nan: bool) -> Iterator[Point]:
@@ -69,26 +74,19 @@ def thin_out(points: Iterable[Point], *, size: int, max_points: int, has_nan: bo
     taken = 0
     for stretch in range(1, stretches + 1):
         until = (size - 2) * stretch // stretches
-        yield from _extremes(islice(remaining, until - taken), keeps_nan=kept_per_stretch > 2)  # noqa: PLR2004
+        yield from _extremes(list(islice(remaining, until - taken)), keeps_nan=kept_per_stretch > 2)  # noqa: PLR2004
         taken = until
     yield from remaining
 
 
-def _extremes(stretch: Iterable[Point], *, keeps_nan: bool) -> Iterator[Point]:
+def _extremes(stretch: Sequence[Point], *, keeps_nan: bool) -> list[Point]:
     """Gives the lowest and the highest of a stretch in their order; of nothing but NaN, the first."""
-    lowest = highest = first_nan = None
-    lowest_value, highest_value = inf, -inf
-    for point in stretch:
-        value = point[2]
-        if value is None:
-            first_nan = first_nan or point
-            continue
-        if lowest is None or value < lowest_value:
-            lowest, lowest_value = point, value
-        if highest is None or value > highest_value:
-            highest, highest_value = point, value
-    chosen = {lowest, highest, first_nan if keeps_nan or lowest is None else None}
-    return iter(sorted((point for point in chosen if point is not None), key=itemgetter(0)))
+    values = [point[2] for point in stretch]
+    numbers = [value for value in values if value is not None]
+    chosen = {values.index(min(numbers)), values.index(max(numbers))} if numbers else set()
+    if len(numbers) < len(values) and (keeps_nan or not numbers):
+        chosen.add(values.index(None))
+    return [stretch[at] for at in sorted(chosen)]
 
 
 def _points(connection: Connection, series: int, max_points: int | None) -> Iterable[Point]:
@@ -101,11 +99,17 @@ def _points(connection: Connection, series: int, max_points: int | None) -> Iter
     size, numbers = 0, 0
     if max_points is not None:
         size, numbers = connection.execute(select(func.count(), func.count(metric_points.c.value)).where(is_this)).one()
-    rows = connection.execute(statement.execution_options(yield_per=_FETCHED_AT_ONCE))
-    points: Iterable[Point] = ((step, timestamp, value) for step, timestamp, value in rows)
+    points = _rows(connection.execute(statement))
     if max_points is None:
         return points
     return thin_out(points, size=size, max_points=max_points, has_nan=numbers < size)
+
+
+def _rows(result: CursorResult[Any]) -> Iterator[Point]:
+    """Gives the rows as the driver does: a row object for each would take longer than everything else."""
+    while rows := result.cursor.fetchmany(_FETCHED_AT_ONCE):
+        yield from rows
+    result.close()
 
 
 def _columns(points: Iterable[Point]) -> Answer:

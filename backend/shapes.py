@@ -30,28 +30,27 @@ _DETAIL_COLUMNS = ("git_diff", "python_version", "pip_freeze", "device_info", "e
 
 
 def summary(row: RowMapping) -> Answer:
-    """Gives a `RunSummary` from a row of `manifests` joined with the run's status."""
+    """Gives a `RunSummary` from a row of `manifests`, `run_state` and `run_index` joined, its tags as a JSON list."""
     answer: Answer = {"run_id": text(row["run_id"])}
     answer |= {column: text(row[column]) for column in _TEXT_COLUMNS}
     answer["status"] = row["status"]
     answer["params"] = _values(text(row["params_json"]))
     answer["final_metrics"] = _values(text(row["final_metrics_json"]))
+    answer["duration_s"] = row["duration_s"] if isinstance(row["duration_s"], float) else None
+    if _is_found_dead(row):
+        answer["duration_s"] = _duration_s(row["started_at"] or None, text(row["heartbeat_at"]))
+    tags = row["tags_json"]
+    answer["tags"] = [] if tags == "[]" else sorted(json.loads(tags))
     return answer
 
 
-def detail(row: RowMapping, *, tags: Iterable[str]) -> Answer:
-    """Gives a `RunDetail` from a row of `manifests` joined with `run_state` and `run_index`, and the run's tags."""
+def detail(row: RowMapping) -> Answer:
+    """Gives a `RunDetail` from such a row as `summary` takes."""
     answer = summary(row)
     answer |= {column: text(row[column]) for column in _DETAIL_COLUMNS}
     answer["artifacts"] = artifact_paths(text(row["artifacts_json"]))
     answer["started_at"] = row["started_at"] or None
-    answer["finished_at"] = text(row["finished_at"])
-    answer["duration_s"] = row["duration_s"] if isinstance(row["duration_s"], float) else None
-    if row["status"] == "killed" and answer["finished_at"] is None:
-        # Found dead in a store that cannot be written: it ended when it was last known to live.
-        answer["finished_at"] = text(row["heartbeat_at"])
-        answer["duration_s"] = _duration_s(answer["started_at"], answer["finished_at"])
-    answer["tags"] = sorted(tags)
+    answer["finished_at"] = text(row["heartbeat_at"] if _is_found_dead(row) else row["finished_at"])
     return answer
 
 
@@ -97,6 +96,11 @@ def text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _is_found_dead(row: RowMapping) -> bool:
+    """Tells of a run found dead in a store that cannot be written: it ended when it was last known to live."""
+    return bool(row["status"] == "killed" and row["finished_at"] is None)
 
 
 def _duration_s(started_at: str | None, finished_at: str | None) -> float | None:

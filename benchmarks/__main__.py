@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks import answers, crowds, machine, reads, registry, report, startup, workspace, writes
+from benchmarks import answers, crowds, machine, pages, reads, registry, report, startup, workspace, writes
 from benchmarks.measure import BenchmarkError, Finding
 from benchmarks.workspace import Workspace
 
@@ -36,6 +36,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "writers": crowds.writers_at_once,
     "starters": crowds.starters_at_once,
     "server": startup.serving,
+    "pages": pages.viewing,
 }
 """The groups by the name that `--only` takes, in the order of measuring."""
 

@@ -27,10 +27,12 @@ class Server:
     """A server that answers.
 
     Attributes:
+        url: Where it is.
         http: A client with a connection that stays open.
         started_in_s: Seconds from the start of its process until /health answered.
     """
 
+    url: str
     http: httpx.Client
     started_in_s: float
 
@@ -51,9 +53,10 @@ def start_server(store: Path, *, workspace: Workspace) -> Iterator[Server]:
         env={**os.environ, "DB_PATH": str(store)},
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_PATIENCE_S, trust_env=False) as http:
+        url = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False) as http:
             _wait_for(http, process, until_s=started_s + _PATIENCE_S)
-            yield Server(http, time.perf_counter() - started_s)
+            yield Server(url, http, time.perf_counter() - started_s)
     finally:
         process.terminate()
         process.wait()

@@ -1,8 +1,8 @@
 """Stores of many runs to read from, filled in bulk and kept for the next time.
 
 Owns what such a run looks like: ten params, three metrics, some six kilobytes of packages, a device, one of five
-datasets or none, a note here and there, tags, artifacts and two live series on some. A store is filled anew when
-anything that decides its content has changed.
+datasets or none, a note here and there, tags, artifacts and two live series on some. The last run started as this week
+did. A store is filled anew when anything that decides its content has changed.
 """
 
 import hashlib
@@ -29,7 +29,10 @@ TAGS: Final = ("baseline", "sweep", "ablation", "nightly")
 NOTES: Final = ("promising, look again", "diverged after a while", "PUBLISH", "repeat with another seed")
 
 _SEED: Final = 20
-_BEGAN: Final = datetime(2025, 1, 1, tzinfo=UTC)
+_APART: Final = timedelta(minutes=5)
+_SERIES: Final = ("train_loss", "val_loss")
+_SERIES_OF_EVERY: Final = 100
+_FEW_POINTS: Final = 20
 _BUSY_TIMEOUT_S: Final = 60.0
 _PACKAGES: Final = "".join(
     f"package-number-{number:03d}=={number % 7}.{number % 13}.{number % 5}\n" for number in range(230)
@@ -48,26 +51,39 @@ _DIFF: Final = "diff --git a/train.py b/train.py\n--- a/train.py\n+++ b/train.py
 _SHARES: Final = {"shuffled": 0.5, "with artifacts": 0.5, "with a diff": 0.3, "with a note": 0.05, "with a tag": 0.1}
 
 
-def filled_store(n_runs: int, *, folder: Path = CACHE / "stores") -> Path:
-    """Gives the file of a store of that many runs in a folder, and fills it first unless it is there."""
-    path = folder / f"{_recipe()}-{n_runs}.db"
+def filled_store(n_runs: int, *, n_points: int | None = None, folder: Path = CACHE / "stores") -> Path:
+    """Gives the file of a store of that many runs in a folder, and fills it first unless it is there.
+
+    Args:
+        n_runs: How many runs.
+        n_points: How many points each of two series of every run has; unless given, every hundredth run has a few.
+        folder: Where stores are kept.
+    """
+    size = f"{n_runs}" if n_points is None else f"{n_runs}x{n_points}"
+    path = folder / f"{_recipe()}-{size}.db"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        for outdated in path.parent.glob(f"*-{n_runs}.*"):
+        for outdated in path.parent.glob(f"*-{size}.*"):
             outdated.unlink()
         part = path.with_suffix(".part")
-        _fill(part, n_runs)
+        _fill(part, n_runs, n_points)
         part.replace(path)
     return path
 
 
+def _week() -> datetime:
+    """Gives the beginning of this week."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=today.weekday())
+
+
 def _recipe() -> str:
     """Gives a short name for everything that decides what a store holds."""
-    text = Path(__file__).read_bytes() + schema.migration(schema.VERSION).encode()
+    text = Path(__file__).read_bytes() + schema.migration(schema.VERSION).encode() + _week().isoformat().encode()
     return hashlib.sha256(text).hexdigest()[:12]
 
 
-def _fill(path: Path, n_runs: int) -> None:
+def _fill(path: Path, n_runs: int, n_points: int | None) -> None:
     """Writes `manifests` alone, lets the logger complete the file as it does an older one, and adds the rest."""
     rng = random.Random(_SEED)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -83,7 +99,10 @@ def _fill(path: Path, n_runs: int) -> None:
         _add_states(connection, rng)
         _add_tags(connection, rng)
         _add_artifacts(connection)
-        _add_series(connection, rng)
+        if n_points is None:
+            _add_series(connection, rng, every=_SERIES_OF_EVERY, n_points=_FEW_POINTS)
+        else:
+            _add_series(connection, rng, every=1, n_points=n_points)
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for leftover in path.parent.glob(f"{path.name}-*"):
@@ -92,6 +111,7 @@ def _fill(path: Path, n_runs: int) -> None:
 
 def _manifests(n_runs: int, rng: random.Random) -> Iterator[dict[str, str | None]]:
     """Gives the rows in time order, as runs are logged."""
+    began = _week() - n_runs * _APART
     for number in range(n_runs):
         dataset_id, model, seed = rng.choice(DATASETS), rng.choice(MODELS), rng.randrange(1_000_000)
         rate = rng.choice((0.001, 0.003, 0.01, 0.03, 0.1))
@@ -102,7 +122,7 @@ def _manifests(n_runs: int, rng: random.Random) -> Iterator[dict[str, str | None
         }  # fmt: skip
         metrics = {"accuracy": rng.random(), "f1_macro": rng.random(), "val_loss": rng.expovariate(1.0)}
         artifacts = [f"checkpoints/{model}_{number}.joblib"] if _falls_to("with artifacts", rng) else []
-        at = _BEGAN + timedelta(minutes=5 * number, microseconds=rng.randrange(1_000_000))
+        at = began + number * _APART + timedelta(microseconds=rng.randrange(1_000_000))
         yield {
             "run_id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
             "timestamp": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -147,13 +167,16 @@ def _add_artifacts(connection: sqlite3.Connection) -> None:
     )
 
 
-def _add_series(connection: sqlite3.Connection, rng: random.Random) -> None:
-    """Gives every hundredth run two series of 20 points."""
-    chosen = connection.execute("SELECT run_id, seq FROM run_state WHERE seq % 100 = 0").fetchall()
-    for run_id, _ in chosen:
-        for name in ("train_loss", "val_loss"):
+def _add_series(connection: sqlite3.Connection, rng: random.Random, *, every: int, n_points: int) -> None:
+    """Gives some of the runs two series, noise around a curve that falls."""
+    chosen = connection.execute("SELECT run_id FROM run_state WHERE seq % ? = 0", (every,)).fetchall()
+    for (run_id,) in chosen:
+        for name in _SERIES:
             (series,) = connection.execute(
                 "INSERT INTO metric_series (run_id, name) VALUES (?, ?) RETURNING series", (run_id, name)
             ).fetchone()
-            points = [(series, step, 1_735_689_600_000 + step, rng.random()) for step in range(20)]
+            points = [
+                (series, step, 1_735_689_600_000 + step, 1 / (1 + 9 * step / n_points) + 0.1 * rng.random())
+                for step in range(n_points)
+            ]
             connection.executemany("INSERT INTO metric_points VALUES (?, ?, ?, ?)", points)

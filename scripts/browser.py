@@ -5,19 +5,29 @@ Owns where browsers are looked for and how one is installed. It opens no page.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, Playwright
 
 PROGRAMS: Final = ("chromium", "google-chrome-stable", "google-chrome", "chrome", "chromium-browser", "microsoft-edge")
-_MAC_PROGRAMS: Final = (
+_PLACES: Final = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
 )
+"""Where macOS and Windows keep a browser that no search path names."""
+
+_START_LIMIT_S: Final = 60.0
+_INSTALL_LIMIT_S: Final = 300.0
+"""For so long each command may run: a download that a network swallows is given up, and the next way is tried."""
+
 _QUIET: Final = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -28,11 +38,7 @@ _QUIET: Final = (
 )
 """What keeps the browser from asking anybody but the dashboard."""
 
-_WAYS: Final = (
-    (sys.executable, "-m", "playwright", "install", "chromium"),
-    (sys.executable, "-m", "playwright", "install-deps", "chromium"),
-)
-_DEBIAN_WAYS: Final = (("apt-get", "update"), ("apt-get", "install", "--yes", "--no-install-recommends", "chromium"))
+_DEBIAN_WAY: Final = (("apt-get", "update"), ("apt-get", "install", "--yes", "--no-install-recommends", "chromium"))
 
 
 class NoBrowserError(Exception):
@@ -49,61 +55,89 @@ def launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=find_or_install(own), args=list(_QUIET))
 
 
-def find_or_install(own: Path, *, run: Callable[[tuple[str, ...]], str | None] | None = None) -> Path:
-    """Gives the program of a Chromium: Playwright's own, an installed one, or one that is installed now.
+def find_or_install(own: Path) -> Path:
+    """Gives the program of a Chromium: an installed one, Playwright's own, or one that is installed now.
 
     Args:
         own: Where Playwright's own would be.
-        run: Runs a command and gives what went wrong; a process of its own unless given.
 
     Raises:
         NoBrowserError: There is none, and none could be installed.
     """
     found = find(own)
-    if found is not None:
-        return found
     complaints: list[str] = []
-    for ways in _installations():
-        complaints += _tried(ways, run or _run)
+    ways = _installations(own)
+    while found is None and (commands := next(ways, None)):
+        complaints += _tried(commands)
         found = find(own)
-        if found is not None:
-            return found
-    raise NoBrowserError(
-        "no Chromium or Chrome answers, and none could be installed; install one with `sudo apt install chromium`, or "
-        f"with `{sys.executable} -m playwright install --with-deps chromium`. What was tried:\n" + "\n".join(complaints)
-    )
+    if found is None:
+        raise NoBrowserError(
+            "no Chromium or Chrome answers, and none could be installed; install one with `sudo apt install chromium`, "
+            f"or with `{sys.executable} -m playwright install --with-deps chromium`. What was tried:\n"
+            + "\n".join(complaints)
+        )
+    return found
 
 
 def find(own: Path) -> Path | None:
     """Gives the program of an installed Chromium that starts; None where there is none."""
     named = [shutil.which(name) for name in PROGRAMS]
-    candidates = [own, *(Path(path) for path in [*named, *_MAC_PROGRAMS] if path is not None)]
+    candidates = [*(Path(path) for path in [*named, *_PLACES] if path is not None), own]
     return next((path for path in candidates if path.is_file() and _starts(path)), None)
 
 
 def _starts(program: Path) -> bool:
     """Tells whether a program is a browser that runs here; on Ubuntu, `chromium-browser` may only point to a snap."""
-    return _run((str(program), "--version")) is None
+    return _run((str(program), "--version"), limit_s=_START_LIMIT_S) is None
 
 
-def _installations() -> Iterable[tuple[tuple[str, ...], ...]]:
-    """Gives the ways to a browser, each as its commands: Playwright's own, then Debian's package."""
+def _installations(own: Path) -> Iterator[tuple[tuple[str, ...], ...]]:
+    """Gives the ways to a browser, each as its commands: Playwright's own, what it stands on, Debian's package."""
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    yield _WAYS if is_root else _WAYS[:1]
+    playwright = (sys.executable, "-m", "playwright")
+    yield ((*playwright, "install", "chromium"),)
+    if is_root and own.is_file():
+        yield ((*playwright, "install-deps", "chromium"),)
     if is_root and shutil.which("apt-get"):
-        yield _DEBIAN_WAYS
+        yield _DEBIAN_WAY
 
 
-def _tried(commands: Iterable[tuple[str, ...]], run: Callable[[tuple[str, ...]], str | None]) -> list[str]:
-    complaints = ((command, run(command)) for command in commands)
+def _tried(commands: Iterable[tuple[str, ...]]) -> list[str]:
+    complaints = ((command, _run(command)) for command in commands)
     return [f"{' '.join(command)}: {complaint}" for command, complaint in complaints if complaint is not None]
 
 
-def _run(command: tuple[str, ...]) -> str | None:
-    """Runs a command and gives the last line of what it complained about; None when it went well."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    except OSError as error:
-        return str(error)
-    said = (done.stderr or done.stdout).strip().splitlines()
-    return None if done.returncode == 0 else said[-1] if said else f"exit status {done.returncode}"
+def _run(command: tuple[str, ...], *, limit_s: float = _INSTALL_LIMIT_S) -> str | None:
+    """Runs a command and gives the last telling line when it failed; None when it went well."""
+    # A file and not a pipe: what the command started may outlive it and would hold a pipe open.
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        except OSError as error:
+            return str(error)
+        try:
+            status = process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            return f"no end after {limit_s:g} s"
+        finally:
+            if process.poll() is None:
+                _end(process)
+        said.seek(0)
+        lines = [line for line in said.read().decode(errors="replace").splitlines() if _tells(line)]
+    return None if status == 0 else lines[-1].strip() if lines else f"exit status {status}"
+
+
+def _tells(line: str) -> bool:
+    """Tells whether a line says something; Playwright ends with the stack and the fields of its error."""
+    return bool(line.strip(" {}")) and not line.startswith(("    at ", "  "))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a command and what it started."""
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -87,10 +88,10 @@ def _run_script(script: str, *options: str, **variables: str) -> None:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[str]:
-    """Serves the store from a thread on a port nobody else has, and yields the address."""
+def served(app: FastAPI | str = "backend.api:app") -> Iterator[str]:
+    """Serves a store, that of the settings unless told otherwise, from a thread on a free port; yields the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config("backend.api:app", log_level="warning", proxy_headers=False))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", proxy_headers=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-server")
         thread.start()
         try:

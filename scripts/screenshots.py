@@ -1,7 +1,7 @@
 """Takes pictures of every page of the dashboard, light and dark: `make screenshots`.
 
-Owns what is shown on them and how they are written. It serves the store of the settings, the one that `make run`
-fills, and changes nothing in it.
+Owns what is shown on them and how they are written. They show the study that `scripts.showcase` trains for them; the
+user's own store has no part in it.
 """
 
 import argparse
@@ -15,9 +15,11 @@ from urllib.parse import quote_plus
 from PIL import Image
 from playwright.sync_api import Browser, Error, Page, ViewportSize, expect, sync_playwright
 
+from backend.models import RunSummary
 from scripts.browser import NoBrowserError, launch
 from scripts.dashboard import ROOT, DashboardError, dashboard
-from scripts.demo import DemoError, served, token
+from scripts.demo import DemoError
+from scripts.showcase import DATASET, METRIC, ShowcaseError, showcase
 from tools.client import LabClient
 from tools.errors import LabClientError
 
@@ -30,8 +32,15 @@ N_COLORS: Final = 256
 
 _WAIT_MS: Final = 60_000
 _N_COMPARED: Final = 6
-_METRIC: Final = "accuracy"
-_QUESTION: Final = "Compare linear_svm with logistic_regression on wine"
+_N_STUDY: Final = 40
+_QUESTION: Final = f"Compare linear_svm with logistic_regression on {DATASET}"
+_BEGINS_AT: Final = {"run-curves": "Curves", "assistant": _QUESTION}
+"""What is at the top of a picture, where it is not the top of the page."""
+
+_TO_THE_TOP: Final = """place => {
+    place.style.scrollMarginTop = "5rem";
+    place.scrollIntoView({block: "start"});
+}"""
 _DRAWN: Final = """async () => {
     await document.fonts.ready;
     for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
@@ -44,18 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where they are written (default: docs/images)")
     folder: Path = parser.parse_args(arguments).folder
     try:
-        with served() as server_url, LabClient(server_url, token=token() or None) as client:
+        print("Training the study that the pictures show", flush=True)
+        with showcase() as shown, LabClient(shown.url) as client:
             addresses = shown_addresses(client)
-            with dashboard(server_url, token=token()) as url:
+            with dashboard(shown.url) as url:
                 take_pictures(url, addresses, folder=folder)
-    except (AssertionError, DemoError, DashboardError, Error, LabClientError, NoBrowserError, ScreenshotError) as error:
+    except _PROBLEMS as error:
         print(f"not all pictures were taken: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 class ScreenshotError(Exception):
-    """The store has nothing to show; the message says what to do."""
+    """The store has too little to show; the message says what."""
+
+
+_PROBLEMS: Final = (
+    AssertionError, DemoError, DashboardError, Error, LabClientError, NoBrowserError, ScreenshotError, ShowcaseError,
+)  # fmt: skip
 
 
 def shown_addresses(client: LabClient) -> dict[str, str]:
@@ -64,20 +79,36 @@ def shown_addresses(client: LabClient) -> dict[str, str]:
     Raises:
         ScreenshotError: The store holds too few runs.
     """
-    known = {metric.name for metric in client.facets().metrics}
-    best = client.leaderboard(_METRIC, top_k=_N_COMPARED) if _METRIC in known else []
-    if len(best) < _N_COMPARED:
-        raise ScreenshotError(f"the store has fewer than {_N_COMPARED} runs with {_METRIC}; `make run` makes some")
-    compared = "&".join(f"ids={run.run_id}" for run in best)
+    study = client.leaderboard(METRIC, dataset_id=DATASET, top_k=_N_STUDY)
+    if len(study) < _N_COMPARED:
+        raise ScreenshotError(f"only {len(study)} runs on {DATASET} have {METRIC}; {_N_COMPARED} are compared")
+    best = f"/run?id={study[0].run_id}"
+    running = client.list_runs(status=["running"]).runs
+    few, all_of_them = (f"/compare?{_ids(runs)}" for runs in (_spread(study), study))
     return {
         "home": "/",
         "runs": "/runs",
-        "run": f"/run?id={best[0].run_id}",
-        "compare": f"/compare?{compared}",
-        "compare-curves": f"/compare?{compared}&tab=Curves",
-        "leaderboard": f"/leaderboard?metric={_METRIC}&top=20",
+        "run": best,
+        "run-curves": f"/run?id={(running or study)[0].run_id}",
+        "run-artifacts": f"{best}&tab=Artifacts",
+        "run-code": f"{best}&tab=Code",
+        "compare": few,
+        "compare-curves": f"{few}&tab=Curves",
+        "compare-parallel": f"{all_of_them}&tab=Parallel+coordinates",
+        "compare-scatter": f"{all_of_them}&tab=Scatter&x=learning_rate",
+        "compare-groups": f"{all_of_them}&tab=Groups",
+        "leaderboard": f"/leaderboard?metric={METRIC}&dataset={DATASET}&top=15&color=model_name",
         "assistant": f"/assistant?ask={quote_plus(_QUESTION)}",
     }
+
+
+def _spread(study: Sequence[RunSummary]) -> list[RunSummary]:
+    """Gives a few runs from the whole of a ranking, the best first."""
+    return [study[at * (len(study) - 1) // (_N_COMPARED - 1)] for at in range(_N_COMPARED)]
+
+
+def _ids(runs: Sequence[RunSummary]) -> str:
+    return "&".join(f"ids={run.run_id}" for run in runs)
 
 
 def take_pictures(url: str, addresses: dict[str, str], *, folder: Path) -> None:
@@ -94,7 +125,8 @@ def take_pictures(url: str, addresses: dict[str, str], *, folder: Path) -> None:
         for theme in THEMES:
             for name, address in addresses.items():
                 path = folder / f"{name}-{theme}.png"
-                path.write_bytes(compressed(_picture(browser, f"{url}{address}", is_dark=theme == "dark")))
+                png = _picture(browser, f"{url}{address}", is_dark=theme == "dark", begins_at=_BEGINS_AT.get(name))
+                path.write_bytes(compressed(png))
                 print(f"{path}  {path.stat().st_size / 1000:.0f} kB")
         browser.close()
 
@@ -108,7 +140,7 @@ def compressed(png: bytes) -> bytes:
     return written.getvalue()
 
 
-def _picture(browser: Browser, address: str, *, is_dark: bool) -> bytes:
+def _picture(browser: Browser, address: str, *, is_dark: bool, begins_at: str | None) -> bytes:
     size = ViewportSize(width=WIDTH_PX, height=HEIGHT_PX)
     with browser.new_context(viewport=size, color_scheme="dark" if is_dark else "light") as context:
         page = context.new_page()
@@ -116,6 +148,9 @@ def _picture(browser: Browser, address: str, *, is_dark: bool) -> bytes:
         _until_run(page)
         _until_answered(page)
         _until_drawn(page)
+        if begins_at is not None:
+            page.get_by_text(begins_at, exact=True).first.evaluate(_TO_THE_TOP)
+            page.evaluate(_DRAWN)
         return page.screenshot(animations="disabled")
 
 

@@ -15,13 +15,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from backend.models import (
     ArtifactInfo,
+    DayActivity,
+    FacetPart,
     Facets,
     Health,
+    LongField,
     MetricSeries,
     Problem,
     RunComparison,
     RunDetail,
     RunSummary,
+    SeriesNames,
     Status,
     Version,
 )
@@ -72,7 +76,7 @@ class RunPage:
 
     Attributes:
         runs: The runs of the page, in the order asked.
-        total: How many runs fit the filters, those beyond the page included.
+        total: How many runs fit the filters, or rank, those beyond the page included.
     """
 
     runs: list[RunSummary]
@@ -156,14 +160,28 @@ def leaderboard(metric_name: str, options: LeaderboardOptions) -> Call[list[RunS
     return Call("GET", "/runs/leaderboard", reader(list[RunSummary]), query_of({"metric_name": metric_name, **options}))
 
 
-def facets() -> Call[Facets]:
+def ranking(metric_name: str, options: LeaderboardOptions) -> Call[RunPage]:
+    """`GET /runs/leaderboard`, with the number of all runs that rank."""
+    return Call(
+        "GET", "/runs/leaderboard", _read_page, query_of({"metric_name": metric_name, "count": True, **options})
+    )
+
+
+def facets(leave_out: Iterable[FacetPart]) -> Call[Facets]:
     """`GET /runs/facets`."""
-    return Call("GET", "/runs/facets", reader(Facets))
+    return Call("GET", "/runs/facets", reader(Facets), query_of({"leave_out": list(leave_out)}))
 
 
-def compare(run_ids: Iterable[str]) -> Call[RunComparison]:
+def activity(from_timestamp: str | None, to_timestamp: str | None) -> Call[list[DayActivity]]:
+    """`GET /runs/activity`."""
+    query = query_of({"from_timestamp": from_timestamp, "to_timestamp": to_timestamp})
+    return Call("GET", "/runs/activity", reader(list[DayActivity]), query)
+
+
+def compare(run_ids: Iterable[str], leave_out: Iterable[LongField]) -> Call[RunComparison]:
     """`POST /compare`, which has no limit on the length of an address."""
-    return Call("POST", "/compare", reader(RunComparison), body={"run_ids": [sendable(run_id) for run_id in run_ids]})
+    body: dict[str, object] = {"run_ids": [sendable(run_id) for run_id in run_ids]}
+    return Call("POST", "/compare", reader(RunComparison), body=body | {"leave_out": list(leave_out)})
 
 
 def get_run(run_id: str) -> Call[RunDetail]:
@@ -171,9 +189,16 @@ def get_run(run_id: str) -> Call[RunDetail]:
     return Call("GET", _run_path(run_id), reader(RunDetail))
 
 
-def metrics(run_id: str, *, names: Iterable[str], max_points: int | None) -> Call[dict[str, MetricSeries]]:
+def series_names(run_ids: Iterable[str]) -> Call[SeriesNames]:
+    """`GET /runs/series`."""
+    return Call("GET", "/runs/series", reader(SeriesNames), query_of({"ids": list(run_ids)}))
+
+
+def metrics(
+    run_id: str, *, names: Iterable[str], max_points: int | None, smoothing: float | None
+) -> Call[dict[str, MetricSeries]]:
     """`GET /runs/{id}/metrics`."""
-    query = query_of({"name": list(names), "max_points": max_points})
+    query = query_of({"name": list(names), "max_points": max_points, "smoothing": smoothing})
     return Call("GET", _run_path(run_id, "metrics"), reader(dict[str, MetricSeries]), query)
 
 

@@ -14,11 +14,24 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import httpx
 
-from backend.models import ArtifactInfo, Facets, Health, MetricSeries, RunComparison, RunDetail, RunSummary, Version
+from backend.models import (
+    ArtifactInfo,
+    DayActivity,
+    FacetPart,
+    Facets,
+    Health,
+    LongField,
+    MetricSeries,
+    RunComparison,
+    RunDetail,
+    RunSummary,
+    SeriesNames,
+    Version,
+)
 from tools import calls
 from tools.address import server_address
 from tools.calls import AgentEngine, AgentReply, Call, LeaderboardOptions, RunFilters, RunPage
-from tools.errors import ServerTimeoutError, ServerUnreachableError, UnexpectedAnswerError
+from tools.errors import FileTooLargeError, ServerTimeoutError, ServerUnreachableError, UnexpectedAnswerError
 from tools.registry_client import AsyncRegistryClient, RegistryClient
 from tools.whole_file import whole_file
 
@@ -31,6 +44,9 @@ longer still."""
 
 CONNECT_RETRIES = 2
 """How often a connection that was not made is tried again. A request that was sent is never sent again."""
+
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+"""An idle connection is given up before the server closes it, after 5 s, under a request that is on its way."""
 
 _CHUNK_BYTES = 1 << 20
 
@@ -81,6 +97,18 @@ class _Client:
         )
 
 
+def _check_size(response: httpx.Response, max_bytes: int | None, *, received: int = 0) -> None:
+    """Refuses a file by the size that its answer announces, or by what of it has come.
+
+    Raises:
+        FileTooLargeError: It has more than `max_bytes`.
+    """
+    announced = response.headers.get("Content-Length", "")
+    size_bytes = int(announced) if announced.isdecimal() else None
+    if max_bytes is not None and max(size_bytes or 0, received) > max_bytes:
+        raise FileTooLargeError(max_bytes, size_bytes=size_bytes)
+
+
 class LabClient(_Client):
     """A client that waits for each answer. Use it as a context manager, or close it.
 
@@ -107,7 +135,9 @@ class LabClient(_Client):
     ) -> None:
         super().__init__(base_url, token, timeout)
         self._http = httpx.Client(
-            transport=transport or httpx.HTTPTransport(retries=CONNECT_RETRIES), trust_env=False, **self._options
+            transport=transport or httpx.HTTPTransport(retries=CONNECT_RETRIES, limits=LIMITS),
+            trust_env=False,
+            **self._options,
         )
         self.registry = RegistryClient(self._send)
         """Asks about the model registry."""
@@ -140,29 +170,64 @@ class LabClient(_Client):
         """Ranks runs by a final metric, highest first unless `order` is "asc"; an unknown one is a `NotFoundError`."""
         return self._send(calls.leaderboard(metric_name, options))
 
-    def facets(self) -> Facets:
-        """Asks for the store's own vocabulary: datasets, metrics, params, tags, statuses."""
-        return self._send(calls.facets())
+    def ranking(self, metric_name: str, **options: Unpack[LeaderboardOptions]) -> RunPage:
+        """Ranks runs as `leaderboard` does, and counts all that rank."""
+        return self._send(calls.ranking(metric_name, options))
 
-    def compare(self, run_ids: Iterable[str]) -> RunComparison:
-        """Gives runs side by side, in the order asked, repeats left out; at most `MAX_COMPARED_RUNS`."""
-        return self._send(calls.compare(run_ids))
+    def facets(self, *, leave_out: Iterable[FacetPart] = ()) -> Facets:
+        """Asks for the store's own vocabulary: datasets, metrics, params, tags, statuses; parts left out are empty."""
+        return self._send(calls.facets(leave_out))
+
+    def activity(self, *, from_timestamp: str | None = None, to_timestamp: str | None = None) -> list[DayActivity]:
+        """Counts the runs of each day by status, in order of time; days without a run are left out."""
+        return self._send(calls.activity(from_timestamp, to_timestamp))
+
+    def compare(self, run_ids: Iterable[str], *, leave_out: Iterable[LongField] = ()) -> RunComparison:
+        """Gives runs side by side, in the order asked, repeats left out; at most `MAX_COMPARED_RUNS`.
+
+        Long texts that are left out are None.
+        """
+        return self._send(calls.compare(run_ids, leave_out))
 
     def get_run(self, run_id: str) -> RunDetail:
         """Gives everything about one run, its live series aside."""
         return self._send(calls.get_run(run_id))
 
+    def series_names(self, run_ids: Iterable[str]) -> SeriesNames:
+        """Gives the names of the live series that runs have, without their points; at most `MAX_COMPARED_RUNS`."""
+        return self._send(calls.series_names(run_ids))
+
     def metrics(
-        self, run_id: str, *, names: Iterable[str] = (), max_points: int | None = None
+        self,
+        run_id: str,
+        *,
+        names: Iterable[str] = (),
+        max_points: int | None = None,
+        smoothing: float | None = None,
     ) -> dict[str, MetricSeries]:
-        """Gives the live series of a run by name, all or the named ones; `max_points` thins out and keeps extremes."""
-        return self._send(calls.metrics(run_id, names=names, max_points=max_points))
+        """Gives the live series of a run by name.
+
+        Args:
+            run_id: The run.
+            names: Which series; all of them unless given.
+            max_points: Thins each out to so many points and keeps the extremes.
+            smoothing: Adds the moving average of all points, from 0 (none) to below 1.
+        """
+        return self._send(calls.metrics(run_id, names=names, max_points=max_points, smoothing=smoothing))
 
     def artifacts(self, run_id: str) -> list[ArtifactInfo]:
         """Lists what a run left behind, and whether it is still there."""
         return self._send(calls.artifacts(run_id))
 
-    def download_artifact(self, run_id: str, index: int, *, to: str | os.PathLike[str], path: str | None = None) -> int:
+    def download_artifact(
+        self,
+        run_id: str,
+        index: int,
+        *,
+        to: str | os.PathLike[str],
+        path: str | None = None,
+        max_bytes: int | None = None,
+    ) -> int:
         """Streams an artifact into a file, which appears when it is whole and replaces one that is there.
 
         Args:
@@ -170,11 +235,13 @@ class LabClient(_Client):
             index: The artifact's place among the run's.
             to: The file to write; its folder must exist.
             path: For a recorded folder, the relative path of the file in it.
+            max_bytes: The most that is fetched; nothing is of a file that the server says is larger.
 
         Returns:
             How many bytes the file has.
 
         Raises:
+            FileTooLargeError: The file has more than `max_bytes`.
             OSError: The file cannot be written.
         """
         call = calls.artifact_content(run_id, index=index, path=path)
@@ -182,9 +249,11 @@ class LabClient(_Client):
             if not response.is_success:
                 response.read()
             calls.check(response)
+            _check_size(response, max_bytes)
             with whole_file(Path(to)) as file:
                 for chunk in response.iter_bytes(_CHUNK_BYTES):
                     file.write(chunk)
+                    _check_size(response, max_bytes, received=file.tell())
                 return file.tell()
 
     def set_note(self, run_id: str, note: str | None) -> RunDetail:
@@ -239,7 +308,9 @@ class AsyncLabClient(_Client):
     ) -> None:
         super().__init__(base_url, token, timeout)
         self._http = httpx.AsyncClient(
-            transport=transport or httpx.AsyncHTTPTransport(retries=CONNECT_RETRIES), trust_env=False, **self._options
+            transport=transport or httpx.AsyncHTTPTransport(retries=CONNECT_RETRIES, limits=LIMITS),
+            trust_env=False,
+            **self._options,
         )
         self.registry = AsyncRegistryClient(self._send)
         """See `LabClient.registry`."""
@@ -272,30 +343,55 @@ class AsyncLabClient(_Client):
         """See `LabClient.leaderboard`."""
         return await self._send(calls.leaderboard(metric_name, options))
 
-    async def facets(self) -> Facets:
-        """See `LabClient.facets`."""
-        return await self._send(calls.facets())
+    async def ranking(self, metric_name: str, **options: Unpack[LeaderboardOptions]) -> RunPage:
+        """See `LabClient.ranking`."""
+        return await self._send(calls.ranking(metric_name, options))
 
-    async def compare(self, run_ids: Iterable[str]) -> RunComparison:
+    async def facets(self, *, leave_out: Iterable[FacetPart] = ()) -> Facets:
+        """See `LabClient.facets`."""
+        return await self._send(calls.facets(leave_out))
+
+    async def activity(
+        self, *, from_timestamp: str | None = None, to_timestamp: str | None = None
+    ) -> list[DayActivity]:
+        """See `LabClient.activity`."""
+        return await self._send(calls.activity(from_timestamp, to_timestamp))
+
+    async def compare(self, run_ids: Iterable[str], *, leave_out: Iterable[LongField] = ()) -> RunComparison:
         """See `LabClient.compare`."""
-        return await self._send(calls.compare(run_ids))
+        return await self._send(calls.compare(run_ids, leave_out))
 
     async def get_run(self, run_id: str) -> RunDetail:
         """See `LabClient.get_run`."""
         return await self._send(calls.get_run(run_id))
 
+    async def series_names(self, run_ids: Iterable[str]) -> SeriesNames:
+        """See `LabClient.series_names`."""
+        return await self._send(calls.series_names(run_ids))
+
     async def metrics(
-        self, run_id: str, *, names: Iterable[str] = (), max_points: int | None = None
+        self,
+        run_id: str,
+        *,
+        names: Iterable[str] = (),
+        max_points: int | None = None,
+        smoothing: float | None = None,
     ) -> dict[str, MetricSeries]:
         """See `LabClient.metrics`."""
-        return await self._send(calls.metrics(run_id, names=names, max_points=max_points))
+        return await self._send(calls.metrics(run_id, names=names, max_points=max_points, smoothing=smoothing))
 
     async def artifacts(self, run_id: str) -> list[ArtifactInfo]:
         """See `LabClient.artifacts`."""
         return await self._send(calls.artifacts(run_id))
 
     async def download_artifact(
-        self, run_id: str, index: int, *, to: str | os.PathLike[str], path: str | None = None
+        self,
+        run_id: str,
+        index: int,
+        *,
+        to: str | os.PathLike[str],
+        path: str | None = None,
+        max_bytes: int | None = None,
     ) -> int:
         """See `LabClient.download_artifact`."""
         call = calls.artifact_content(run_id, index=index, path=path)
@@ -304,9 +400,11 @@ class AsyncLabClient(_Client):
                 if not response.is_success:
                     await response.aread()
                 calls.check(response)
+                _check_size(response, max_bytes)
                 with whole_file(Path(to)) as file:
                     async for chunk in response.aiter_bytes(_CHUNK_BYTES):
                         await asyncio.to_thread(file.write, chunk)
+                        _check_size(response, max_bytes, received=file.tell())
                     return file.tell()
 
     async def set_note(self, run_id: str, note: str | None) -> RunDetail:

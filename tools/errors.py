@@ -7,6 +7,7 @@ Owns the tree below. The text of each says what happened and what to do, fit to 
     ├── ServerUnreachableError     nothing answers at the server's address
     ├── ServerTimeoutError         the server took the request and did not answer in time
     ├── UnexpectedAnswerError      what answers does not speak as the ai-lab server does
+    ├── FileTooLargeError          a file is larger than the caller wanted to fetch
     └── ApiError                   the server says no, with a problem document
         ├── NotAllowedError        401, 403  the token, this machine or the file is not let through
         ├── NotFoundError          404  no such run, metric, artifact or model
@@ -36,6 +37,21 @@ class ServerTimeoutError(LabClientError):
 
 class UnexpectedAnswerError(LabClientError):
     """The answer is not what the REST contract says; another program may be at the address."""
+
+
+class FileTooLargeError(LabClientError):
+    """A file is larger than the caller wanted to fetch; none of it was kept.
+
+    Attributes:
+        max_bytes: How many bytes the caller wanted at most.
+        size_bytes: How many bytes the file has; None when the server did not say.
+    """
+
+    def __init__(self, max_bytes: int, *, size_bytes: int | None) -> None:
+        has = f"has {size_bytes:,} bytes" if size_bytes is not None else f"goes on beyond {max_bytes:,} bytes"
+        super().__init__(f"the file {has}, more than the {max_bytes:,} that were wanted; raise max_bytes to fetch it")
+        self.max_bytes = max_bytes
+        self.size_bytes = size_bytes
 
 
 class ApiError(LabClientError):

@@ -78,15 +78,16 @@ def file_kind(name: str, *, recorded: str | None = None) -> Kind:
     return "text" if media.startswith("text/") or media in _TEXTS else "none"
 
 
-def fetch(client: LabClient, run_id: str, index: int, *, path: str | None = None) -> bytes:
-    """Fetches the content of an artifact, which the caller has found small enough.
+def fetch(client: LabClient, run_id: str, index: int, *, path: str | None = None, max_bytes: int) -> bytes:
+    """Fetches the content of an artifact into memory.
 
     Raises:
+        FileTooLargeError: It has more than `max_bytes`, which it may have come to since its size was asked for.
         LabClientError: The server does not hand it out.
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "content"
-        client.download_artifact(run_id, index, to=target, path=path)
+        client.download_artifact(run_id, index, to=target, path=path, max_bytes=max_bytes)
         return target.read_bytes()
 
 

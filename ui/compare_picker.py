@@ -5,11 +5,11 @@ Owns the address' `ids` and what stands above a comparison.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, get_args
 
 import streamlit as st
 
-from backend.models import MAX_COMPARED_RUNS, RunSummary
+from backend.models import MAX_COMPARED_RUNS, LongField, RunSummary
 from tools.client import LabClient
 from tools.errors import AmbiguousRunError, ApiError, InvalidRequestError, NotFoundError
 from ui.comparing import Compared, side_by_side
@@ -131,7 +131,7 @@ def _keep(run_ids: Sequence[str]) -> None:
 
 @st.cache_data(ttl=_FRESH_S, max_entries=32, show_spinner=False)
 def _compared(run_ids: tuple[str, ...]) -> Compared:
-    return side_by_side(client().compare(run_ids).runs)
+    return side_by_side(client().compare(run_ids, leave_out=get_args(LongField)).runs)
 
 
 def _sorted_out(server: LabClient, asked: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
@@ -139,7 +139,7 @@ def _sorted_out(server: LabClient, asked: Sequence[str]) -> tuple[list[str], lis
 
     def refusal(run_id: str) -> str | None:
         try:
-            server.compare([run_id])
+            server.compare([run_id], leave_out=get_args(LongField))
         except _NOT_THERE as error:
             return _why(error)
         return None

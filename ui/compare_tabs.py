@@ -3,7 +3,8 @@
 Owns the widgets of the tabs, whose values stand in the address, and what is drawn from them.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -24,16 +25,17 @@ from ui.comparing import (
     telling_columns,
 )
 from ui.connection import asking, client
-from ui.curves import load_curves, panels
+from ui.curves import FEWEST_POINTS, load_curves, panels
 from ui.formatting import plain_markdown
 from ui.grouping import default_grouping, grouped, groups_frame
+from ui.run_columns import is_place
 
 _FRESH_S: Final = 20.0
 _ALL_POINTS: Final = 10_000
 """So many points one chart of curves may have, however many runs it shows."""
 _MOST_POINTS, _FEWEST_POINTS = 1000, 100
 _FEW_RUNS: Final = 24
-_NAMING_RUNS: Final = 3
+_MAX_TOLD: Final = 12
 _MAX_CATEGORIES: Final = 60
 _MAX_AXES: Final = 7
 _ROW_PX: Final = 32
@@ -62,22 +64,24 @@ def table_tab(compared: Compared) -> None:
 
 def curves_tab(compared: Compared) -> None:
     """Shows the live curves of the runs over each other, a chart for each kind of series."""
-    names = _series_names(compared)
-    if not names:
+    counts = _series_counts(compared)
+    if not counts:
         st.info(
             "None of these runs has logged a curve. Call `log_metrics` while training.", icon=":material/show_chart:"
         )
         return
-    chosen, axis, smoothing, log_scale = _curve_controls(names, compared)
+    chosen, axis, smoothing, log_scale = _curve_controls(counts, compared)
+    _say_who_has_it(counts, len(compared.run_ids))
     if not chosen:
         st.caption("Pick a metric to see its curves.")
         return
     most = max(_FEWEST_POINTS, min(_MOST_POINTS, _ALL_POINTS // len(compared.run_ids)))
     with asking():
-        frame = _curves(compared.run_ids, tuple(chosen), most)
+        frame = _curves(compared.run_ids, tuple(chosen), most, smoothing)
     frame = frame.assign(run=frame["run"].map(dict(zip(compared.run_ids, compared.names, strict=True))))
     for name, series in panels(chosen).items():
-        _curve_panel(frame[frame["series"].isin(series)], name, axis, smoothing, log_scale=log_scale)
+        points = frame[frame["series"].isin(series)]
+        _curve_panel(points, name, axis, is_smoothed=smoothing > 0, log_scale=log_scale)
 
 
 def parallel_tab(compared: Compared) -> None:
@@ -201,7 +205,8 @@ def _height(rows: int) -> int:
     return _ROW_PX * (min(rows, _MAX_ROWS) + 1) + 7
 
 
-def _curve_controls(names: Sequence[str], compared: Compared) -> tuple[list[str], Any, float, bool]:
+def _curve_controls(counts: Mapping[str, int], compared: Compared) -> tuple[list[str], Any, float, bool]:
+    names = list(counts)
     wide, axis, smoothing, log = st.columns([4, 1.4, 2, 1.2], vertical_alignment="bottom")
     chosen = wide.multiselect(
         "Metrics", names, default=_default_series(names, compared), key="series", bind="query-params"
@@ -209,18 +214,29 @@ def _curve_controls(names: Sequence[str], compared: Compared) -> tuple[list[str]
     along = axis.segmented_control(
         "Axis", ["step", "time"], default="step", required=True, key="axis", bind="query-params"
     )
-    weight = smoothing.slider("Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params")
+    weight = smoothing.slider(
+        "Smoothing", 0.0, 0.99, 0.0, 0.01, key="smooth", bind="query-params",
+        help="Exponential moving average over all points, as in TensorBoard: 0 shows the values as they are.",
+    )  # fmt: skip
     is_log = log.toggle("Log scale", key="log", bind="query-params")
     return chosen, along, weight, is_log
 
 
-def _curve_panel(frame: pd.DataFrame, name: str, axis: Any, smoothing: float, *, log_scale: bool) -> None:
+def _say_who_has_it(counts: Mapping[str, int], n_runs: int) -> None:
+    """Says how many of the runs have a series that not all of them have."""
+    partly = [f"{plain_markdown(name)} ({runs})" for name, runs in counts.items() if runs < n_runs]
+    more = f" and {len(partly) - _MAX_TOLD} others" if len(partly) > _MAX_TOLD else ""
+    if partly:
+        st.caption(f"Not in all {n_runs} runs, but in so many: {', '.join(partly[:_MAX_TOLD])}{more}.")
+
+
+def _curve_panel(frame: pd.DataFrame, name: str, axis: Any, *, is_smoothed: bool, log_scale: bool) -> None:
     st.markdown(f"**{plain_markdown(name)}**")
     if frame.empty:
         st.caption("None of these runs has logged it.")
         return
     chart = fit_legend(
-        curves_chart(frame, axis=axis, log_scale=log_scale, smoothing=smoothing), list(frame["run"].unique())
+        curves_chart(frame, axis=axis, log_scale=log_scale, is_smoothed=is_smoothed), list(frame["run"].unique())
     )
     st.altair_chart(chart)
     hidden = hidden_points(frame, log_scale=log_scale)
@@ -235,11 +251,19 @@ def _default_series(names: Sequence[str], compared: Compared) -> list[str]:
     return held_out[: 2 if len(compared.run_ids) <= _FEW_RUNS else 1]
 
 
-def _series_names(compared: Compared) -> list[str]:
-    """Gives the names of the series that the runs have: of the first few in full, of the others those like metrics."""
+def _series_counts(compared: Compared) -> dict[str, int]:
+    """Gives every series that one of the runs has, and how many of them have it, in text order."""
     with asking():
-        found = _curves(compared.run_ids[:_NAMING_RUNS], (), _FEWEST_POINTS)
-    return list(dict.fromkeys(found["series"]))
+        return _counted_series(compared.run_ids)
+
+
+@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner=False)
+def _counted_series(run_ids: tuple[str, ...]) -> dict[str, int]:
+    live = client().series_names(run_ids)
+    in_files = load_curves(client(), live.without_series, (), FEWEST_POINTS)
+    counts = Counter(in_files.drop_duplicates(["run", "series"])["series"])
+    counts.update({one.name: one.runs for one in live.names})
+    return dict(sorted(counts.items()))
 
 
 def _metrics(compared: Compared) -> list[str]:
@@ -260,7 +284,8 @@ def _default_axes(compared: Compared, choices: Sequence[Column]) -> list[str]:
     telling = [column.label for column in telling_columns(compared, limit=_MAX_AXES)]
     offered = {column.label for column in choices}
     more = [column.label for column in choices if column.kind == "param" and column.differs]
-    return [label for label in dict.fromkeys([*telling, *more]) if label in offered][:_MAX_AXES]
+    labels = dict.fromkeys([*telling, *more])
+    return [label for label in labels if label in offered and not is_place(label)][:_MAX_AXES]
 
 
 def _default_x(compared: Compared, metric: str | None) -> str | None:
@@ -291,5 +316,5 @@ def _no_metric() -> None:
 
 
 @st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner=False)
-def _curves(run_ids: tuple[str, ...], names: tuple[str, ...], max_points: int) -> pd.DataFrame:
-    return load_curves(client(), run_ids, names, max_points)
+def _curves(run_ids: tuple[str, ...], names: tuple[str, ...], max_points: int, smoothing: float) -> pd.DataFrame:
+    return load_curves(client(), run_ids, names, max_points, smoothing=smoothing)

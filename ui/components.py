@@ -3,7 +3,7 @@
 Owns small pieces of pages. Text out of the store is shown as text, never as Markdown or HTML.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -15,6 +15,32 @@ from ui.pages.registry import PAGES
 
 MARKS: Final = ("BEST", "PUBLISH", "BAD RUN")
 """The notes that are one click away."""
+
+_SAVED: Final = "note-saved"
+
+
+_STYLE: Final = """<style>
+.stMainBlockContainer { padding: 4.25rem 2.5rem 2rem; }
+[data-testid="stBottomBlockContainer"] { padding-left: 2.5rem; padding-right: 2.5rem; }
+.stElementContainer[data-stale="true"] { opacity: 1; }
+[data-testid="stMetricValue"] { font-size: 1.75rem; }
+</style>"""
+"""Less room around the pages than Streamlit leaves, and no fading of what is asked for anew every few seconds."""
+
+
+def page_style() -> None:
+    """Sets what the theme cannot: called once, before any page."""
+    st.html(_STYLE)
+
+
+def page_heading(text: str, *, width: Literal["stretch", "content"] = "stretch") -> None:
+    """Shows the heading of a page, as text."""
+    st.subheader(plain_markdown(text), anchor=False, width=width)
+
+
+def section_heading(text: str) -> None:
+    """Shows the heading of a part of a page, as text."""
+    st.markdown(f"#### {plain_markdown(text)}")
 
 
 def empty_store() -> None:
@@ -43,6 +69,8 @@ def compare_link(run_ids: list[str], *, label: str = "Compare") -> None:
 
 def note_editor(run: RunSummary, *, key: str) -> None:
     """Shows a run's note, to be edited in place, and the marks that are one click away."""
+    if st.session_state.pop(_SAVED, False):
+        st.toast("The note is saved.", icon=":material/check:")
     text_key = f"{key}-text"
     if st.session_state.get(f"{key}-of") != (run.run_id, run.note):
         st.session_state[f"{key}-of"] = (run.run_id, run.note)
@@ -74,5 +102,5 @@ def _save(run: RunSummary, note: str | None) -> None:
         st.error(f"The note was not saved. {error}")
         return
     st.cache_data.clear()
-    st.toast("The note is saved.", icon=":material/check:")
+    st.session_state[_SAVED] = True  # said after the rerun: what is said just before it may never be drawn
     st.rerun()

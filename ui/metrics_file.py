@@ -12,6 +12,8 @@ import pandas as pd
 
 from backend.models import ArtifactInfo
 from tools.client import LabClient
+from tools.errors import FileTooLargeError
+from ui.smoothing import smoothed
 
 MAX_FILE_BYTES: Final = 5_000_000
 """A larger file is not read: a page does not load more than it shows."""
@@ -26,15 +28,15 @@ class MetricsFile:
 
     Attributes:
         name: The file's name.
-        points: Columns `series`, `step` and `value`, steps ascending within a series.
+        points: Columns `series`, `step`, `value` and `smoothed`, steps ascending within a series.
     """
 
     name: str
     points: pd.DataFrame
 
 
-def read_metrics_file(client: LabClient, run_id: str, *, max_points: int) -> MetricsFile | None:
-    """Reads the metrics file of a run; None where there is none that can be read.
+def read_metrics_file(client: LabClient, run_id: str, *, max_points: int, smoothing: float = 0) -> MetricsFile | None:
+    """Reads the metrics file of a run; None where there is none that can be read, or it has grown too large.
 
     Raises:
         LabClientError: The server does not answer.
@@ -44,8 +46,11 @@ def read_metrics_file(client: LabClient, run_id: str, *, max_points: int) -> Met
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "metrics.csv"
-        client.download_artifact(run_id, chosen.index, to=path)
-        points = csv_points(path, max_points=max_points, needs_steps=not _is_named(chosen))
+        try:
+            client.download_artifact(run_id, chosen.index, to=path, max_bytes=MAX_FILE_BYTES)
+        except FileTooLargeError:
+            return None
+        points = csv_points(path, max_points=max_points, needs_steps=not _is_named(chosen), smoothing=smoothing)
     return None if points.empty else MetricsFile(PurePath(chosen.path).name, points)
 
 
@@ -55,16 +60,17 @@ def metrics_artifact(artifacts: list[ArtifactInfo]) -> ArtifactInfo | None:
     return next(iter(sorted(readable, key=_is_named, reverse=True)), None)
 
 
-def csv_points(path: Path, *, max_points: int, needs_steps: bool = False) -> pd.DataFrame:
+def csv_points(path: Path, *, max_points: int, needs_steps: bool = False, smoothing: float = 0) -> pd.DataFrame:
     """Reads the numeric columns of a CSV file as series, thinned out to the extremes of equally long stretches.
 
     Args:
         path: The file.
         max_points: How many points a series may have at most, 4 or more.
         needs_steps: Whether a file without a column of steps is taken for another kind of table, such as predictions.
+        smoothing: The weight of the moving average, which goes over all rows before any is thinned out.
 
     Returns:
-        Columns `series`, `step` and `value`; empty when the file is no such table.
+        Columns `series`, `step`, `value` and `smoothed`; empty when the file is no such table.
     """
     try:
         table = pd.read_csv(path)
@@ -76,7 +82,8 @@ def csv_points(path: Path, *, max_points: int, needs_steps: bool = False) -> pd.
     steps = _steps(table, step_name)
     numbers = [name for name in map(str, table.select_dtypes("number")) if name != step_name]
     series = [pd.DataFrame({"series": name, "step": steps, "value": table[name]}) for name in numbers]
-    return _points([_thinned(one.dropna(subset="step").sort_values("step"), max_points) for one in series])
+    ordered = [one.dropna(subset="step").sort_values("step") for one in series]
+    return _points([_thinned(one.assign(smoothed=smoothed(one["value"], smoothing)), max_points) for one in ordered])
 
 
 def _is_named(artifact: ArtifactInfo) -> bool:
@@ -110,4 +117,8 @@ def _thinned(points: pd.DataFrame, max_points: int) -> pd.DataFrame:
 
 
 def _points(series: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(series, ignore_index=True) if series else pd.DataFrame(columns=["series", "step", "value"])
+    return (
+        pd.concat(series, ignore_index=True)
+        if series
+        else pd.DataFrame(columns=["series", "step", "value", "smoothed"])
+    )

@@ -3,15 +3,15 @@
 Owns pure functions from answers of the server to tables. It must not import Streamlit.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Final
 
 import pandas as pd
 
-from backend.models import Facets, RunDetail, RunSummary
+from backend.models import DayActivity, Facets, RunDetail, RunSummary
 from tools.directions import better_order
-from ui.formatting import cell_text, value_text
+from ui.formatting import cell_text, duration_text, value_text
 from ui.run_columns import MISSING, main_metrics, run_address
 from ui.run_filters import MAX_NAME_CHARS, dataset_options
 
@@ -60,13 +60,16 @@ def recent_frame(runs: Sequence[RunSummary], *, metrics: Sequence[str], started:
             run_address(run.run_id),
             [run.status],
             when,
+            duration_text(run.duration_s),
             cell_text(run.dataset_id or ""),
             *(value_text(run.final_metrics.get(name)) for name in metrics),
             cell_text(run.note or ""),
         ]
         for run, when in zip(runs, started, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["run", "status", "started", "dataset", *_metric_columns(metrics), "note"])
+    return pd.DataFrame(
+        rows, columns=["run", "status", "started", "duration", "dataset", *_metric_columns(metrics), "note"]
+    )
 
 
 def recent_labels(metrics: Sequence[str]) -> dict[str, str]:
@@ -82,14 +85,39 @@ def failure_reason(run: RunDetail) -> str:
     return "its process ended without a word" if run.status == "killed" else "no error was recorded"
 
 
-def activity_frame(all_runs: Mapping[date, int], failed: Mapping[date, int]) -> pd.DataFrame:
-    """Gives how many runs of each kind started on each day, with columns `day`, `kind` and `runs`."""
+def activity_frame(days: Iterable[DayActivity], *, first: date, last: date) -> pd.DataFrame:
+    """Gives how many runs of each kind started on each day, with columns `day`, `kind` and `runs`.
+
+    Args:
+        days: The days with runs.
+        first: The first day shown.
+        last: The last day shown.
+    """
+    known = {one.day: one for one in days}
     rows = [
-        {"day": day.isoformat(), "kind": kind, "runs": runs}
-        for day, total in all_runs.items()
-        for kind, runs in ((OTHER, max(0, total - failed.get(day, 0))), (FAILED, failed.get(day, 0)))
+        {"day": day, "kind": kind, "runs": runs}
+        for day in _days_between(first, last)
+        for kind, runs in _kinds(known.get(day))
     ]
     return pd.DataFrame(rows, columns=["day", "kind", "runs"])
+
+
+def since_first_run(activity: pd.DataFrame, *, days: int) -> pd.DataFrame:
+    """Leaves the days before the first run out of what `activity_frame` gives; so many days stay in any case."""
+    busy = activity.loc[activity["runs"] > 0, "day"]
+    first = min([*busy, sorted(activity["day"].unique())[-days:][0]])
+    shown: pd.DataFrame = activity[activity["day"] >= first]
+    return shown
+
+
+def _days_between(first: date, last: date) -> list[str]:
+    return [(first + timedelta(days=at)).isoformat() for at in range((last - first).days + 1)]
+
+
+def _kinds(day: DayActivity | None) -> list[tuple[str, int]]:
+    if day is None:
+        return [(OTHER, 0), (FAILED, 0)]
+    return [(OTHER, day.finished + day.running), (FAILED, day.failed + day.killed)]
 
 
 def _best_cell(run: RunSummary | None, metric: str) -> str | None:

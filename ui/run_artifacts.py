@@ -10,7 +10,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from backend.models import ArtifactInfo, RunDetail
-from tools.errors import LabClientError
+from tools.errors import FileTooLargeError, LabClientError
 from ui.artifacts import (
     MAX_DOWNLOAD_BYTES,
     MAX_PREVIEW_BYTES,
@@ -70,15 +70,23 @@ def _file(run_id: str, artifact: ArtifactInfo, *, name: str, path: str | None) -
     if kind == "none":
         st.caption("A file of this kind is not shown; nothing of it is opened or run here.")
         return
-    if size is None or size > MAX_PREVIEW_BYTES:
-        st.caption(f"Larger than {size_text(MAX_PREVIEW_BYTES)}: not shown here.")
+    if path is None and (size is None or size > MAX_PREVIEW_BYTES):
+        _too_large(size)
         return
     try:
         content = _content(run_id, artifact.index, path, artifact.sha256, size)
+    except FileTooLargeError as error:
+        _too_large(error.size_bytes)
+        return
     except LabClientError as error:
         st.warning(plain_markdown(str(error)))
         return
     _show(preview(content, kind=kind, separator="\t" if name.lower().endswith(".tsv") else ","))
+
+
+def _too_large(size: int | None) -> None:
+    known = "" if size is None else f", it has {size_text(size)}"
+    st.caption(f"Larger than {size_text(MAX_PREVIEW_BYTES)}{known}: not shown here.")
 
 
 def _show(shown: Preview) -> None:
@@ -103,7 +111,7 @@ def _download(run_id: str, artifact: ArtifactInfo, *, name: str, path: str | Non
         return
     st.download_button(
         f"Download {plain_markdown(name)}",
-        partial(fetch, client(), run_id, artifact.index, path=path),
+        partial(fetch, client(), run_id, artifact.index, path=path, max_bytes=MAX_DOWNLOAD_BYTES),
         file_name=name,
         mime="application/octet-stream",
         icon=":material/download:",
@@ -114,4 +122,4 @@ def _download(run_id: str, artifact: ArtifactInfo, *, name: str, path: str | Non
 @st.cache_data(ttl=60, max_entries=20, show_spinner="Fetching …")
 def _content(run_id: str, index: int, path: str | None, *_version: Any) -> bytes:
     """Fetches a file, again when it has changed."""
-    return fetch(client(), run_id, index, path=path)
+    return fetch(client(), run_id, index, path=path, max_bytes=MAX_PREVIEW_BYTES)

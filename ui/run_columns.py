@@ -12,27 +12,39 @@ import pandas as pd
 
 from backend.models import Facets, ParamFacet, RunSummary
 from ui.downloads import Sheet
-from ui.formatting import cell_text, moment_text, value_text
+from ui.formatting import cell_text, duration_text, moment_text, value_text
 from ui.run_filters import MAX_NAME_CHARS
 from ui.tables import METRIC, PARAM, column_name, param_value
 
 LINK, STATUS = "run", "status"
 """The columns that are always there."""
+TAGS, DURATION = "tags", "duration"
 
 FIELDS: Final = {
     "started": "timestamp",
+    DURATION: "duration_s",
     "dataset": "dataset_id",
+    TAGS: "tags",
     "note": "note",
     "command": "command",
     "git hash": "git_hash",
 }
 """The columns for fields of a run, and the fields."""
 
-SORTABLE_FIELDS: Final = ("timestamp", "dataset_id", "note", "command")
+SORTS: Final = {
+    "timestamp": "timestamp",
+    "duration_s": "duration",
+    "dataset_id": "dataset_id",
+    "note": "note",
+    "command": "command",
+}
+"""The fields that the server orders by, and what it calls the orders."""
 DEFAULT_METRICS: Final = 4
 DEFAULT_PARAMS: Final = 4
 MISSING: Final = "–"
 _HASH_CHARS: Final = 8
+_PLACES: Final = ("dir", "folder", "path", "file")
+_MAX_TAGS: Final = 20
 _MAX_LABEL_CHARS: Final = 40
 
 
@@ -45,11 +57,19 @@ def column_options(facets: Facets) -> list[str]:
 
 def default_columns(facets: Facets) -> list[str]:
     """Gives the columns that tell runs apart: the metrics most runs have, and the parameters that vary."""
-    varying = sorted(filter(_varies, facets.params), key=lambda param: (-param.runs, param.has_more_values, param.name))
+    varying = sorted(
+        filter(_varies, facets.params),
+        key=lambda param: (is_place(param.name), -param.runs, param.has_more_values, param.name),
+    )
     chosen = ["started", "dataset"]
     chosen += [column_name(METRIC, name) for name in main_metrics(facets)[:DEFAULT_METRICS]]
     chosen += [column_name(PARAM, param.name) for param in varying[:DEFAULT_PARAMS]]
     return [name for name in [*chosen, "note"] if len(name) <= MAX_NAME_CHARS]
+
+
+def is_place(param: str) -> bool:
+    """Tells from a parameter's name whether it says where files are, which tells runs apart but explains nothing."""
+    return param.lower().endswith(_PLACES)
 
 
 def main_metrics(facets: Facets) -> list[str]:
@@ -62,8 +82,7 @@ def sort_of(column: str) -> str | None:
     """Gives the server's order by a column; None where there is none."""
     if column == STATUS or column.startswith((f"{METRIC}:", f"{PARAM}:")):
         return column
-    field = FIELDS.get(column)
-    return field if field in SORTABLE_FIELDS else None
+    return SORTS.get(FIELDS.get(column, ""))
 
 
 def label(column: str, *, among: Iterable[str], sort: str = "", order: str = "") -> str:
@@ -91,7 +110,8 @@ def raw_value(run: RunSummary, column: str) -> object:
 def shown_frame(runs: Sequence[RunSummary], columns: Sequence[str]) -> pd.DataFrame:
     """Gives the table as it is shown: a row for each run in order, every cell a text that is short enough to be sent.
 
-    The column `run` holds the address of a run's page, the column `status` a list of one, which is shown as a label.
+    The column `run` holds the address of a run's page, `status` a list of one, which is shown as a label, `tags` a list
+    of texts.
     """
     rows = [{LINK: run_address(run.run_id), STATUS: [run.status], **_shown_cells(run, columns)} for run in runs]
     return pd.DataFrame(rows, columns=[LINK, STATUS, *columns])
@@ -109,20 +129,24 @@ def run_address(run_id: str) -> str:
 
 
 def is_number_column(runs: Iterable[RunSummary], column: str) -> bool:
-    """Tells whether a column is to be aligned as numbers are: a metric, or a parameter with numbers alone."""
+    """Tells whether a column is to be aligned as numbers are: a metric, a duration, a parameter with numbers alone."""
     if not column.startswith(f"{PARAM}:"):
-        return column.startswith(f"{METRIC}:")
+        return column.startswith(f"{METRIC}:") or column == DURATION
     values = [value for run in runs if (value := raw_value(run, column)) is not None]
     return bool(values) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
-def _shown_cells(run: RunSummary, columns: Sequence[str]) -> dict[str, str]:
+def _shown_cells(run: RunSummary, columns: Sequence[str]) -> dict[str, str | list[str]]:
     return {name: _shown_cell(raw_value(run, name), name) for name in columns}
 
 
-def _shown_cell(value: object, column: str) -> str:
+def _shown_cell(value: object, column: str) -> str | list[str]:
     if value is None:
         return "" if column in FIELDS else MISSING
+    if column == TAGS and isinstance(value, list):
+        return [cell_text(tag) for tag in value[:_MAX_TAGS]]
+    if column == DURATION and isinstance(value, float):
+        return duration_text(value)
     if column == "started":
         return moment_text(str(value))
     if column == "git hash":

@@ -35,9 +35,11 @@ class CurveChoices:
 
 
 @st.cache_data(ttl=_FRESH_S, show_spinner=False)
-def curves_of(run_id: str, names: tuple[str, ...] = (), max_points: int = MAX_POINTS) -> RunCurves:
+def curves_of(
+    run_id: str, names: tuple[str, ...] = (), max_points: int = MAX_POINTS, smoothing: float = 0
+) -> RunCurves:
     """Gives the curves of a run, kept for a moment; see `ui.curves.run_curves`."""
-    return run_curves(client(), run_id, names, max_points)
+    return run_curves(client(), run_id, names, max_points, smoothing=smoothing)
 
 
 def extremes_of(run_id: str) -> RunCurves:
@@ -69,7 +71,7 @@ def _controls(names: list[str]) -> tuple[CurveChoices, list[str]]:
         )
         smoothing = st.slider(
             "Smoothing", 0.0, 0.99, 0.0, 0.01, key="smoothing", bind="query-params", persist_state="page", width=220,
-            help="Exponential moving average, as in TensorBoard: 0 shows the values as they are.",
+            help="Exponential moving average over all points, as in TensorBoard: 0 shows the values as they are.",
         )  # fmt: skip
         chosen = st.multiselect(
             "Series",
@@ -89,7 +91,8 @@ def _charts(run_id: str, chosen: tuple[str, ...], choices: CurveChoices) -> None
         names = chosen or tuple(dict.fromkeys(extremes_of(run_id).frame["series"]))
         groups = panels(names)
         shown = dict(list(groups.items())[:MAX_PANELS])
-        curves = curves_of(run_id, tuple(name for group in shown.values() for name in group))
+        names = tuple(name for group in shown.values() for name in group)
+        curves = curves_of(run_id, names, smoothing=choices.smoothing)
     if curves.frame.empty:
         st.caption("Nothing is logged yet; the curves appear here by themselves.")
         return
@@ -115,7 +118,7 @@ def _grid(curves: RunCurves, groups: dict[str, list[str]], choices: CurveChoices
 def _panel(title: str, curves: RunCurves, names: list[str], choices: CurveChoices) -> None:
     points = curves.frame[curves.frame["series"].isin(names)]
     st.markdown(f"**{plain_markdown(title)}**")
-    chart = curves_chart(points, axis=choices.axis, log_scale=choices.log_scale, smoothing=choices.smoothing)
+    chart = curves_chart(points, axis=choices.axis, log_scale=choices.log_scale, is_smoothed=choices.smoothing > 0)
     st.altair_chart(chart, width="stretch", key=f"chart-{title}")
     hidden = hidden_points(points, log_scale=choices.log_scale)
     if hidden:

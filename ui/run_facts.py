@@ -13,8 +13,8 @@ import pandas as pd
 
 from backend.models import RunDetail
 from tools.directions import better_order
-from ui.curves import finite_values
 from ui.formatting import duration_text, parse_moment, size_text, value_text
+from ui.smoothing import finite_values
 
 MAX_VALUE_CHARS: Final = 2_000
 """So much of a parameter's value stands in the table; the download holds all of it."""
@@ -117,7 +117,7 @@ def last_line(error: str) -> str:
 
 
 def _best(points: pd.DataFrame, name: str) -> tuple[str, str] | None:
-    values = finite_values(points).dropna()
+    values = finite_values(points["value"]).dropna()
     if values.empty:
         return None
     at = int(values.argmin() if better_order(name) == "asc" else values.argmax())

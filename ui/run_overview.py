@@ -10,7 +10,7 @@ from typing import Final
 import streamlit as st
 
 from backend.models import RunDetail
-from ui.components import compare_link, note_editor, status_badge
+from ui.components import compare_link, note_editor, page_heading, status_badge
 from ui.connection import asking, client
 from ui.formatting import ago_text, moment_text, plain_markdown, short_id
 from ui.model_registry.run_models import models_part
@@ -41,7 +41,7 @@ def _header(run: RunDetail) -> None:
 def _title(run: RunDetail) -> None:
     left, right = st.columns([4, 1], vertical_alignment="center")
     with left.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.subheader(f"Run {plain_markdown(short_id(run.run_id))}", anchor=False, width="content")
+        page_heading(f"Run {short_id(run.run_id)}", width="content")
         status_badge(run.status)
         for tag in run.tags[:_MAX_TAGS]:
             st.badge(plain_markdown(_short(tag)), icon=":material/sell:", color="gray")

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from backend import db_utils
+from backend import db_utils, series_names
 from backend.contract import answer, only, problems
-from backend.models import CompareRequest, RunComparison
-from backend.queries import CompareQuery, NoQuery
+from backend.models import CompareRequest, LongField, RunComparison, SeriesNames
+from backend.queries import CompareInFullQuery, CompareQuery, NoQuery
 from backend.service import Service, TheService
 
 router = APIRouter(tags=["comparison"])
@@ -19,11 +19,11 @@ router = APIRouter(tags=["comparison"])
     operation_id="compare_runs",
     response_model=RunComparison,
     responses=problems(404, 409, 503),
-    dependencies=[Depends(only(CompareQuery))],
+    dependencies=[Depends(only(CompareInFullQuery))],
 )
-def compare_by_query(service: TheService, query: Annotated[CompareQuery, Query()]) -> Response:
+def compare_by_query(service: TheService, query: Annotated[CompareInFullQuery, Query()]) -> Response:
     """Puts runs side by side, in the order asked; a run asked for twice comes once."""
-    return _compare(service, query.ids)
+    return _compare(service, query.ids, leave_out=query.leave_out)
 
 
 @router.post(
@@ -35,12 +35,27 @@ def compare_by_query(service: TheService, query: Annotated[CompareQuery, Query()
 )
 def compare_by_body(service: TheService, request: CompareRequest) -> Response:
     """Puts runs side by side; the same as `GET /runs/compare` for more ids than an address can hold."""
-    return _compare(service, request.run_ids)
+    return _compare(service, request.run_ids, leave_out=request.leave_out)
 
 
-def _compare(service: Service, run_ids: Sequence[str]) -> Response:
+@router.get(
+    "/runs/series",
+    operation_id="name_series",
+    response_model=SeriesNames,
+    responses=problems(404, 409, 503),
+    dependencies=[Depends(only(CompareQuery))],
+)
+def name_series(service: TheService, query: Annotated[CompareQuery, Query()]) -> Response:
+    """Names the live series of runs and says how many of the runs have each, without reading a point."""
     with service.reading() as reading:
-        runs = db_utils.get_runs_by_ids(reading, run_ids)
+        full_ids = db_utils.resolve_run_ids(reading.connection, query.ids)
+        found = series_names.name_series(reading.connection, full_ids)
+    return answer(found)
+
+
+def _compare(service: Service, run_ids: Sequence[str], *, leave_out: Sequence[LongField]) -> Response:
+    with service.reading() as reading:
+        runs = db_utils.get_runs_by_ids(reading, run_ids, leave_out=leave_out)
     return answer(
         {
             "run_ids": [run["run_id"] for run in runs],

@@ -1,13 +1,13 @@
 """Listing and ranking runs, showing one, and its note."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from backend import db_utils, facets
+from backend import activity, db_utils, facets
 from backend.contract import answer, only, problems
-from backend.models import Facets, NoteUpdate, RunDetail, RunSummary
-from backend.queries import LeaderboardQuery, NoQuery, RunQuery
+from backend.models import DayActivity, Facets, NoteUpdate, RunDetail, RunSummary
+from backend.queries import ActivityQuery, FacetsQuery, LeaderboardQuery, NoQuery, RunQuery
 from backend.routers.paths import RunId
 from backend.service import TheService
 
@@ -15,22 +15,17 @@ router = APIRouter(tags=["runs"])
 detail_router = APIRouter(tags=["runs"])
 
 
+def _total(description: str) -> dict[str, Any]:
+    """Documents the header that holds a total."""
+    schema = {"type": "integer", "minimum": 0}
+    return {"headers": {"X-Total-Count": {"description": description, "schema": schema, "example": 480}}}
+
+
 @router.get(
     "/runs",
     operation_id="list_runs",
     response_model=list[RunSummary],
-    responses={
-        200: {
-            "headers": {
-                "X-Total-Count": {
-                    "description": "How many runs fit the filters in all.",
-                    "schema": {"type": "integer", "minimum": 0},
-                    "example": 480,
-                }
-            }
-        },
-        **problems(503),
-    },
+    responses={200: _total("How many runs fit the filters in all."), **problems(503)},
     dependencies=[Depends(only(RunQuery))],
 )
 def list_runs(service: TheService, query: Annotated[RunQuery, Query()]) -> Response:
@@ -44,7 +39,7 @@ def list_runs(service: TheService, query: Annotated[RunQuery, Query()]) -> Respo
     "/runs/leaderboard",
     operation_id="leaderboard",
     response_model=list[RunSummary],
-    responses=problems(404, 503),
+    responses={200: _total("How many runs rank in all; with `count` alone."), **problems(404, 503)},
     dependencies=[Depends(only(LeaderboardQuery))],
 )
 def leaderboard(service: TheService, query: Annotated[LeaderboardQuery, Query()]) -> Response:
@@ -55,7 +50,8 @@ def leaderboard(service: TheService, query: Annotated[LeaderboardQuery, Query()]
     """
     with service.reading() as reading:
         runs = db_utils.leaderboard(reading, query)
-    return answer(runs)
+        headers = {"X-Total-Count": str(db_utils.count_ranked(reading, query))} if query.count else None
+    return answer(runs, headers=headers)
 
 
 @router.get(
@@ -63,12 +59,33 @@ def leaderboard(service: TheService, query: Annotated[LeaderboardQuery, Query()]
     operation_id="facets",
     response_model=Facets,
     responses=problems(503),
-    dependencies=[Depends(only(NoQuery))],
+    dependencies=[Depends(only(FacetsQuery))],
 )
-def get_facets(service: TheService) -> Response:
+def get_facets(service: TheService, query: Annotated[FacetsQuery, Query()]) -> Response:
     """Gives the store's own vocabulary: what there is to filter and rank by, and how many runs have it."""
+    left_out = frozenset(query.leave_out)
     with service.reading() as reading:
-        found = reading.recall("facets", lambda: facets.vocabulary(reading.connection, dead=reading.dead))
+        found = reading.recall(
+            ("facets", left_out),
+            lambda: facets.vocabulary(reading.connection, dead=reading.dead, leave_out=left_out),
+        )
+    return answer(found)
+
+
+@router.get(
+    "/runs/activity",
+    operation_id="activity",
+    response_model=list[DayActivity],
+    responses=problems(503),
+    dependencies=[Depends(only(ActivityQuery))],
+)
+def get_activity(service: TheService, query: Annotated[ActivityQuery, Query()]) -> Response:
+    """Counts the runs of each day by status, in order of time; days without a run are left out."""
+    with service.reading() as reading:
+        found = reading.recall(
+            ("activity", query.model_dump_json()),
+            lambda: activity.count_by_day(reading.connection, query, dead=reading.dead),
+        )
     return answer(found)
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.backend.stores import StoredRun, write_runs
@@ -42,6 +43,17 @@ def test_says_what_there_is(client: httpx.Client, store: Path) -> None:
         ],
         "tags": [{"name": "x", "runs": 2}, {"name": "y", "runs": 1}],
     }
+
+
+@pytest.mark.parametrize("part", ["statuses", "datasets", "metrics", "params", "tags"])
+def test_a_part_that_is_left_out_is_empty_and_the_others_are_as_they_were(
+    client: httpx.Client, store: Path, part: str
+) -> None:
+    write_runs(store, [StoredRun("a", dataset_id="iris", metrics={"acc": 0.5}, params={"lr": 0.1}, tags=("x",))])
+    whole = client.get("/runs/facets").json()
+    assert all(whole.values())
+    assert client.get("/runs/facets", params={"leave_out": part}).json() == whole | {part: []}
+    assert client.get("/runs/facets").json() == whole
 
 
 def test_lists_some_values_of_a_parameter_that_has_many_and_counts_them_all(client: httpx.Client, store: Path) -> None:

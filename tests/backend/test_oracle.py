@@ -174,7 +174,7 @@ def test_ranks_exactly_the_runs_that_a_loop_finds(rows: list[Row], asked: list[d
         known = {name for run, _ in rows for name in METRICS if number_of(run.metrics.get(name)) is not None}
         for query in asked:
             name = query["metric_name"]
-            answer = client.get("/runs/leaderboard", params=query)
+            answer = client.get("/runs/leaderboard", params={**query, "count": "true"})
             if known and name not in known:
                 assert answer.status_code == 404
                 assert set(answer.json()["candidates"]) == known
@@ -182,6 +182,7 @@ def test_ranks_exactly_the_runs_that_a_loop_finds(rows: list[Row], asked: list[d
             fitting = [row for row in rows if _fits(row, query)]
             expected = _ordered(fitting, f"metric:{name}", query.get("order", "desc"))[: query.get("top_k", 10)]
             assert [run["run_id"] for run in answer.json()] == [run.run_id for run, _ in expected], query
+            assert answer.headers["X-Total-Count"] == str(len(fitting)), query
 
 
 @settings(SUITE, max_examples=30)

@@ -21,6 +21,8 @@ SUMMARY = {
     "note",
     "status",
     "params",
+    "duration_s",
+    "tags",
 }
 DETAIL = SUMMARY | {
     "git_diff",
@@ -30,11 +32,9 @@ DETAIL = SUMMARY | {
     "artifacts",
     "started_at",
     "finished_at",
-    "duration_s",
     "error",
     "project",
     "parent_run_id",
-    "tags",
 }
 FIRST = "aaaa1111-0000-4000-8000-000000000001"
 SECOND = "aaaa2222-0000-4000-8000-000000000002"
@@ -82,6 +82,34 @@ def test_lists_summaries_newest_first_with_the_total(client: httpx.Client, three
     assert set(answer.json()[2]) == SUMMARY
     assert answer.json()[2]["final_metrics"] == {"accuracy": 0.8, "loss": "NaN"}
     assert answer.json()[2]["params"] == {"lr": 0.1, "nested": {"depth": 2}}
+
+
+def test_lists_say_how_long_runs_took_and_their_tags(client: httpx.Client, store: Path) -> None:
+    write_runs(
+        store,
+        [
+            StoredRun("a", duration_s=2.5, tags=("x", 'ünïcode " [1]', "a")),
+            StoredRun("b", status="running"),
+            StoredRun("c", status="failed", duration_s=0.0, metrics={"m": 1.0}, tags=("a",)),
+        ],
+    )
+    execute(store, "INSERT INTO run_tags (run_id, tag) VALUES ('b', X'6F6464')")
+    expected = {"a": (2.5, ["a", "x", 'ünïcode " [1]']), "b": (None, ["odd"]), "c": (0.0, ["a"])}
+    runs = client.get("/runs").json()
+    assert {run["run_id"]: (run["duration_s"], run["tags"]) for run in runs} == expected
+    (best,) = client.get("/runs/leaderboard?metric_name=m").json()
+    assert (best["duration_s"], best["tags"]) == expected["c"]
+
+
+def test_a_leaderboard_counts_all_that_rank_when_asked(client: httpx.Client, three_runs: Path) -> None:
+    asked: dict[str, Any] = {"metric_name": "accuracy", "top_k": 1}
+    assert "X-Total-Count" not in client.get("/runs/leaderboard", params=asked).headers
+    for filters, total in (({}, 2), ({"dataset_id": "iris"}, 1), ({"has_artifacts": "false"}, 1)):
+        answer = client.get("/runs/leaderboard", params={**asked, **filters, "count": "true"})
+        assert len(ids(answer)) == 1
+        assert answer.headers["X-Total-Count"] == str(total), filters
+    nothing = client.get("/runs/leaderboard", params={**asked, "dataset_id": "nope", "count": "true"})
+    assert (nothing.json(), nothing.headers["X-Total-Count"]) == ([], "0")
 
 
 def test_an_empty_store_has_no_runs_and_nothing_to_rank(client: httpx.Client, store: Path) -> None:
@@ -189,6 +217,22 @@ def test_an_id_that_is_the_beginning_of_others_names_its_own_run(client: httpx.C
     answer = client.get("/runs/m")
     assert len(answer.json()["candidates"]) == 10
     problem(answer, 409)
+
+
+@pytest.mark.parametrize("left_out", [["pip_freeze"], ["git_diff", "pip_freeze", "device_info", "error"]])
+def test_long_texts_can_be_left_out_of_a_comparison(
+    client: httpx.Client, three_runs: Path, left_out: list[str]
+) -> None:
+    sql = "UPDATE manifests SET git_diff = 'a', pip_freeze = 'b', device_info = 'c' WHERE run_id = :run_id"
+    execute(three_runs, sql, {"run_id": FIRST})
+    execute(three_runs, "UPDATE run_state SET error = 'd' WHERE run_id = :run_id", {"run_id": FIRST})
+    (whole,) = client.post("/compare", json={"run_ids": [FIRST]}).json()["runs"]
+    assert None not in [whole[name] for name in left_out]
+    for answer in (
+        client.get("/runs/compare", params={"ids": [FIRST], "leave_out": left_out}),
+        client.post("/compare", json={"run_ids": [FIRST], "leave_out": left_out}),
+    ):
+        assert answer.json()["runs"] == [whole | dict.fromkeys(left_out)]
 
 
 def test_compares_in_the_order_asked_each_run_once(client: httpx.Client, three_runs: Path) -> None:

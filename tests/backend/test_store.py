@@ -179,6 +179,8 @@ def test_dead_runs_read_as_killed_where_they_cannot_be_marked(client: httpx.Clie
         assert dead["status"] == "killed"
         assert dead["finished_at"] == "2025-12-01T10:00:30.000000Z"
         assert dead["duration_s"] == 30
+        listed = client.get("/runs", params={"status": "killed"}).json()
+        assert [run["duration_s"] for run in listed] == [30]
         for status, run_ids in {
             "killed": ["dead"],
             "running": ["alive"],

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Request, expect, sync_playwright
 
 from backend.api import create_app
 from backend.config import Settings
@@ -23,10 +23,14 @@ _PROBE = re.compile(r"/_stcore/(?:health|host-config)$")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test may have to install a browser."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.timeout(INSTALL_S))
+    """Puts these tests last: an open browser leaves other tests no event loop, and a run of theirs goes on.
+
+    The first one may have to install a browser.
+    """
+    here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
+    for item in here:
+        item.add_marker(pytest.mark.timeout(INSTALL_S))
+    items[:] = [item for item in items if item not in here] + here
 
 
 @dataclass
@@ -63,11 +67,17 @@ class Visit:
         self.settle()
 
     def check(self) -> None:
-        """Says that the page shows no error."""
+        """Says that the page shows no error, and nothing of a run as more than text."""
         expect(self.page.get_by_test_id("stException")).to_have_count(0)
         boxes = self.page.get_by_test_id("stAlertContentError").all_inner_texts()
         assert [text for text in boxes if not any(words in text for words in self.expected)] == []
         assert self.faults == []
+        expect(self.page.locator("img[src=x], a[href*='evil.example']")).to_have_count(0)
+
+    def note_dialog(self, dialog: Dialog) -> None:
+        """Takes in what a script that came with a run would open."""
+        self.faults.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
 
     def note_message(self, message: ConsoleMessage) -> None:
         """Takes in what stands in the browser's console."""
@@ -114,18 +124,18 @@ def dashboard_url(server: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A Chromium; one is installed where there is none. While Playwright is open, other tests have no event loop."""
+    """A Chromium; one is installed where there is none."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
         browser.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser that remembers nothing."""
+    """A browser that remembers what the dashboard is made of, so that it is loaded once."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     context.set_default_timeout(WAIT_MS)
     expect.set_options(timeout=WAIT_MS)
@@ -139,12 +149,14 @@ def visit(context: BrowserContext, dashboard_url: str) -> Iterator[Visit]:
     visit = watched(context, dashboard_url)
     yield visit
     visit.check()
+    visit.page.close()
 
 
 def watched(context: BrowserContext, url: str) -> Visit:
     """Opens a page whose faults are noted."""
     visit = Visit(context.new_page(), url)
     visit.page.on("console", visit.note_message)
+    visit.page.on("dialog", visit.note_dialog)
     visit.page.on("pageerror", lambda error: visit.faults.append(f"page: {error}"))
     visit.page.on("request", visit.note_request)
     return visit

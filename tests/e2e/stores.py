@@ -7,6 +7,7 @@ import contextlib
 import json
 import math
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ DATASETS: Final = ("iris", "wine")
 SEEDS: Final = (1, 2)
 N_STEPS: Final = 40
 N_OLDER: Final = 15
-N_RUNS: Final = N_OLDER + len(MODELS) * len(DATASETS) * len(SEEDS) + 3
+N_RUNS: Final = N_OLDER + len(MODELS) * len(DATASETS) * len(SEEDS) + 4
 
 HOSTILE_NAME: Final = "<img src=x onerror=alert(1)> **b** [l](http://evil.example)"
+HOSTILE_FILE: Final = "<b>x [a](b) 🙂 \u202etxt.txt"
 _LONG: Final = "long " * 19_900
 _RIGHT_TO_LEFT: Final = "\u202e\u05e9\u05dc\u05d5\u05dd"
 HOSTILE_NOTE: Final = f"# {HOSTILE_NAME}\n\n<script>alert(2)</script> :red[x] $x$ 🙂 {_RIGHT_TO_LEFT}\n" + _LONG
@@ -38,7 +40,8 @@ class Lab:
         best: The run with the highest accuracy, on iris.
         second: The run with the second highest accuracy, on iris.
         failed: A run that raised.
-        hostile: A run whose note, params and file names are full of markup.
+        hostile: A run whose note, params, tags, dataset, metrics and file names are full of markup, and long.
+        hostile_failed: A run that raised an error full of markup.
         running: A run that goes on.
         live: The run that goes on, to log to.
     """
@@ -48,6 +51,7 @@ class Lab:
     second: str
     failed: str
     hostile: str
+    hostile_failed: str
     running: str
     live: Run
 
@@ -70,12 +74,13 @@ def recorded_lab(folder: Path) -> Iterator[Lab]:
         for model in MODELS
         for seed in SEEDS
     }
-    failed, hostile = _fail(store), _log_hostile(store)
+    failed = _fail(store, "the loss is not finite")
+    hostile, hostile_failed = _log_hostile(store), _fail(store, HOSTILE_NAME)
     with start_run({"model_name": "resnet", "seed": 3}, dataset_id="digits", tags="live", store=store) as live:
         for step in range(5):
             live.log_metrics({"loss": 1 / (step + 1)}, step=step)
         best, second = trained["iris", "linear_svm", 1], trained["iris", "linear_svm", 2]
-        yield Lab(folder, best, second, failed, hostile, live.run_id, live)
+        yield Lab(folder, best, second, failed, hostile, hostile_failed, live.run_id, live)
 
 
 def _train(store: Path, *, dataset: str, model: str, seed: int) -> str:
@@ -102,13 +107,13 @@ def _write_artifacts(folder: Path, accuracy: float) -> list[Path]:
     return [table, report, text, image]
 
 
-def _fail(store: Path) -> str:
+def _fail(store: Path, message: str) -> str:
     with (
         contextlib.suppress(RuntimeError),
         start_run({"model_name": "linear_svm", "seed": 4}, dataset_id="wine", tags="sweep", store=store) as run,
     ):
         run.log_metrics({"accuracy": 0.1, "val_loss": float("nan")}, step=0)
-        raise RuntimeError("the loss is not finite")
+        raise RuntimeError(message)
     return run.run_id
 
 
@@ -117,9 +122,11 @@ def _log_hostile(store: Path) -> str:
     with start_run(params, dataset_id=HOSTILE_NAME, tags=HOSTILE_NAME, note=HOSTILE_NOTE, store=store) as run:
         for step in range(3):
             run.log_metrics({"accuracy": 0.3, HOSTILE_NAME: step}, step=step)
-        path = store.parent / "<b>x [a](b) 🙂 \u202etxt.txt"
+        path = store.parent / HOSTILE_FILE
         path.write_text("<script>alert(3)</script>\n")
         run.log_artifact(path)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # no disk holds such a file
+            run.log_artifact(store.parent / _LONG)
     return run.run_id
 
 

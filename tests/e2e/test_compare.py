@@ -35,6 +35,7 @@ def test_a_tab_draws_the_runs_and_stays_open(tab: str, visit: Visit, lab: Lab) -
 def test_runs_are_found_and_added(visit: Visit, lab: Lab) -> None:
     page = visit.open(f"/compare?ids={lab.best}")
     page.get_by_role("button", name="Find runs").click()
+    visit.settle()
     words = page.get_by_role("textbox", name="Containing")
     words.fill("perceptron")
     words.press("Enter")

@@ -71,6 +71,9 @@ def test_a_note_is_edited_in_place(visit: Visit, lab: Lab, server: str) -> None:
     expect(page.get_by_text("The note is saved.").last).to_be_visible()
     page.get_by_role("button", name="PUBLISH").click()
     expect(page.get_by_role("textbox", name="Note")).to_have_value("PUBLISH: looks good")
+    visit.settle()
+    visit.reload()
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("PUBLISH: looks good")
     with LabClient(server) as client:
         assert client.get_run(lab.second).note == "PUBLISH: looks good"
         client.set_note(lab.second, None)
@@ -82,15 +85,6 @@ def test_how_a_run_failed_is_shown(visit: Visit, lab: Lab) -> None:
     expect(page.get_by_text("RuntimeError: the loss is not finite").first).to_be_visible()
     page.get_by_role("paragraph").filter(has_text=re.compile("^Traceback$")).click()
     expect(page.get_by_text("Traceback (most recent call last)")).to_be_visible()
-
-
-def test_hostile_text_is_shown_as_text(visit: Visit, lab: Lab) -> None:
-    page = visit.open(f"/run?id={lab.hostile}")
-    expect(page.get_by_role("textbox", name="Note")).to_have_value(re.compile("<script>alert"))
-    expect(page.get_by_text("<img src=x onerror=alert(1)> **b**").first).to_be_visible()
-    choose_tab(page, "Artifacts")
-    expect(page.get_by_text("<script>alert(3)</script>")).to_be_visible()
-    expect(page.locator("img[src=x]")).to_have_count(0)
 
 
 def test_a_run_that_goes_on_is_shown_live(visit: Visit, lab: Lab) -> None:

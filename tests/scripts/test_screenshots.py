@@ -16,7 +16,7 @@ def test_the_pictures_show_the_runs_of_the_store(tmp_path: Path) -> None:
     store = tmp_path / "runs.db"
     runs = []
     for number in range(7):
-        with start_run(store=store) as run:
+        with start_run(store=store, dataset_id="digits") as run:
             run.log_metrics({"accuracy": number / 10})
         runs.append(run.run_id)
     with serving(create_app(Settings(db_path=store))) as url, LabClient(url) as client:
@@ -26,14 +26,15 @@ def test_the_pictures_show_the_runs_of_the_store(tmp_path: Path) -> None:
     assert {"home", "runs", "leaderboard", "assistant"} <= addresses.keys()
 
 
-def test_a_store_with_nothing_to_show_says_what_to_do(tmp_path: Path) -> None:
+def test_a_store_with_too_little_to_show_says_what_is_missing(tmp_path: Path) -> None:
     store = tmp_path / "runs.db"
-    with start_run(store=store):
-        pass
+    for dataset in ("digits", "wine"):
+        with start_run(store=store, dataset_id=dataset) as run:
+            run.log_metrics({"loss": 0.5} if dataset == "digits" else {"accuracy": 0.9})
     with (
         serving(create_app(Settings(db_path=store))) as url,
         LabClient(url) as client,
-        pytest.raises(ScreenshotError, match="make run"),
+        pytest.raises(ScreenshotError, match="only 0 runs on digits"),
     ):
         shown_addresses(client)
 

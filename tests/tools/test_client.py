@@ -12,17 +12,19 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from backend.api import create_app
 from backend.config import Settings
 from tests.live_server import serving, unused_address
 from tests.tools.conftest import Recorded
-from tools.client import AsyncLabClient, LabClient
+from tools.client import LIMITS, AsyncLabClient, LabClient
 from tools.errors import (
     AmbiguousRunError,
     ApiError,
     ClientSettingsError,
+    FileTooLargeError,
     InvalidRequestError,
     LabClientError,
     NotAllowedError,
@@ -42,10 +44,22 @@ def test_every_method_reads_what_the_server_answers(server: str, recorded: Recor
         assert ([run.run_id for run in page.runs], page.total) == ([recorded.failed, recorded.best], 3)
         assert [run.run_id for run in client.leaderboard("accuracy")] == [recorded.best, recorded.first]
         assert client.facets().total == 3
+        assert client.facets(leave_out=["params"]).params == []
+        (today,) = client.activity(from_timestamp="2000-01-01", to_timestamp="2999-12-31")
+        assert (today.finished, today.failed) == (2, 1)
+        assert client.compare([recorded.best], leave_out=["pip_freeze"]).runs[0].pip_freeze is None
         assert client.get_run(recorded.best).params == {"lr": 0.01}
         comparison = client.compare([recorded.first, recorded.best[:8], recorded.first])
         assert (comparison.run_ids, comparison.param_keys) == ([recorded.first, recorded.best], ["lr"])
+        named = client.series_names([recorded.best[:8], recorded.first, recorded.failed])
+        assert [(series.name, series.runs) for series in named.names] == [("accuracy", 2), ("loss", 2)]
+        assert named.without_series == [recorded.failed]
+        ranked = client.ranking("accuracy", top_k=1)
+        assert ([run.run_id for run in ranked.runs], ranked.total) == ([recorded.best], 2)
+        series = client.metrics(recorded.best, smoothing=0.5)
+        assert series["loss"].smoothed == [0.5, None, pytest.approx((0.5 * 0.5 + 0.25) / 1.5)]
         series = client.metrics(recorded.best)
+        assert series["loss"].smoothed is None
         assert (series["loss"].steps, series["loss"].values) == ([0, 1, 2], [0.5, "NaN", 0.25])
         assert [(found.kind, found.exists) for found in client.artifacts(recorded.best)] == [
             ("file", True),
@@ -65,8 +79,13 @@ def test_the_client_to_await_answers_the_same_over_an_application_in_process(app
             assert (await client.list_runs(dataset_id="iris")).total == 2
             assert [run.run_id for run in await client.leaderboard("loss", order="asc", top_k=1)] == [recorded.best]
             assert (await client.facets()).tags[0].name == "baseline"
+            assert (await client.facets(leave_out=["tags"])).tags == []
+            assert await client.activity(to_timestamp="2000-01-01") == []
+            assert (await client.compare([recorded.best], leave_out=["pip_freeze"])).runs[0].pip_freeze is None
             assert (await client.get_run(recorded.failed)).status == "failed"
             assert (await client.compare([recorded.best])).run_ids == [recorded.best]
+            assert (await client.ranking("loss", order="asc", top_k=1)).total == 2
+            assert (await client.series_names([recorded.best])).names[0].name == "accuracy"
             assert list(await client.metrics(recorded.best, names=["accuracy"], max_points=4)) == ["accuracy"]
             assert len(await client.artifacts(recorded.best)) == 3
             assert (await client.set_note(recorded.best, "ü")).note == "ü"
@@ -74,6 +93,9 @@ def test_the_client_to_await_answers_the_same_over_an_application_in_process(app
             assert size == recorded.curve.stat().st_size
             with pytest.raises(NotFoundError):
                 await client.download_artifact(recorded.best, 2, to="none")
+            with pytest.raises(FileTooLargeError):
+                await client.download_artifact(recorded.best, 0, to="none", max_bytes=size - 1)
+            assert await client.download_artifact(recorded.best, 0, to="copy.csv", max_bytes=size) == size
 
     asyncio.run(ask())
     assert Path("copy.csv").read_bytes() == recorded.curve.read_bytes()
@@ -138,6 +160,23 @@ def test_a_download_that_fails_leaves_the_old_file_and_nothing_else(
         client.download_artifact(recorded.best, 0, to=target)
     assert [path.name for path in target.parent.iterdir()] == ["model.bin"]
     assert target.read_text() == "older"
+
+
+@pytest.mark.parametrize(
+    ("answer", "size_bytes", "message"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", 5_000, "has 5,000 bytes, more than the 100"),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 101, None, "goes on beyond 100 bytes"),
+    ],
+)
+def test_a_file_that_is_too_large_is_refused_by_its_size_and_not_kept(
+    isolated: Path, answer: bytes, size_bytes: int | None, message: str
+) -> None:
+    refused = pytest.raises(FileTooLargeError, match=message)
+    with _answering(answer) as address, LabClient(address) as client, refused as caught:
+        client.download_artifact("run", 0, to=isolated / "large.bin", max_bytes=100)
+    assert (caught.value.size_bytes, caught.value.max_bytes) == (size_bytes, 100)
+    assert not list(isolated.glob("*large*")) + list(isolated.glob("*.part"))
 
 
 def test_an_unwritable_target_is_an_os_error(server: str, recorded: Recorded, isolated: Path) -> None:
@@ -304,3 +343,9 @@ def _answering(answer: bytes) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         thread.join()
+
+
+def test_a_client_keeps_no_connection_for_as_long_as_the_server_does() -> None:
+    kept_s = LIMITS.keepalive_expiry
+    assert kept_s is not None
+    assert kept_s < uvicorn.Config(create_app).timeout_keep_alive

@@ -19,6 +19,8 @@ def a_run(
         note=None,
         status="finished",
         params=dict(params or {}),
+        duration_s=None,
+        tags=[],
     )
 
 

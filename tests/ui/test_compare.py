@@ -121,6 +121,20 @@ def test_what_a_tab_shows_comes_from_the_address(runs: list[str]) -> None:
     assert charts(page(runs, tab="Curves", series="val_loss", log="true", smooth="0.5")) == 1
 
 
+def test_every_series_of_any_run_can_be_chosen_and_says_how_many_have_it(server: None, tmp_path: Path) -> None:
+    ids = [record("svm", seed, accuracy=0.5) for seed in range(4)]
+    with start_run() as rare:
+        rare.log_metrics({"rare": 1.0}, step=0)
+    (tmp_path / "metrics.csv").write_text("step,filed,val_loss\n0,1,2\n1,2,3\n")
+    with start_run() as filed:
+        filed.log_artifact(tmp_path / "metrics.csv")
+    app = page([*ids, rare.run_id, filed.run_id], tab="Curves", series=["rare", "filed"])
+    assert app.multiselect(key="series").options == ["accuracy", "filed", "rare", "val_loss"]
+    assert charts(app) == 2
+    said = shown(app).replace("\\", "").replace("\u2060", "")
+    assert "accuracy (4), filed (1), rare (1), val_loss (5)" in said
+
+
 def test_runs_are_removed_and_added_by_the_picker(runs: list[str]) -> None:
     app = page(runs[:2])
     app.multiselect[0].set_value([runs[0], runs[2], runs[3][:8]]).run()

@@ -1,18 +1,12 @@
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from backend.models import MetricSeries
 from lab_logger import start_run
 from tools.client import LabClient
 from tools.errors import NotFoundError
-from ui.curves import COLUMNS, curve_frame, empty_curves, load_curves, panels, run_curves, smoothed
-
-
-def frame(values: list[float], *, run: str = "a", series: str = "loss") -> pd.DataFrame:
-    steps = list(range(len(values)))
-    return pd.DataFrame({"run": run, "series": series, "step": steps, "time": 0.0, "value": values})
+from ui.curves import COLUMNS, curve_frame, load_curves, panels, run_curves
 
 
 def record(**metrics: list[float]) -> str:
@@ -79,26 +73,30 @@ def test_time_counts_from_the_first_point_and_words_become_numbers() -> None:
     assert table["value"].fillna(-1).tolist() == [1, -1, float("inf")]
 
 
-def test_smoothing_is_the_debiased_moving_average() -> None:
-    expected, last, weight = [], 0.0, 0.9
-    for at, value in enumerate([1.0, 5.0, 2.0, 8.0], start=1):
-        last = weight * last + (1 - weight) * value
-        expected.append(last / (1 - weight**at))
-    assert smoothed(frame([1.0, 5.0, 2.0, 8.0]), weight).tolist() == pytest.approx(expected)
+def test_live_curves_and_those_of_a_file_are_smoothed_over_all_points_alike(server: str, isolated: Path) -> None:
+    values = [float((at * 7919) % 1000) for at in range(400)]
+    values[50] = float("inf")
+    expected, last, number = {}, 0.0, 0
+    for step, value in enumerate(values):
+        if value != float("inf"):
+            last, number = 0.9 * last + 0.1 * value, number + 1
+            expected[step] = last / (1 - 0.9**number)
+    (isolated / "metrics.csv").write_text("step,loss\n" + "\n".join(f"{at},{one}" for at, one in enumerate(values)))
+    with start_run() as filed:
+        filed.log_artifact(isolated / "metrics.csv")
+    live = record(loss=values)
+    with LabClient(server) as client:
+        table = load_curves(client, [live, filed.run_id], ["loss"], 40, smoothing=0.9)
+    for run_id in (live, filed.run_id):
+        curve = table[table["run"] == run_id].set_index("step")["smoothed"]
+        assert 10 < len(curve) <= 40
+        assert curve.dropna().to_dict() == pytest.approx({step: expected[step] for step in curve.dropna().index})
 
 
-def test_smoothing_passes_over_what_is_not_finite_and_keeps_lines_apart() -> None:
-    both = pd.concat([frame([1.0, float("inf"), 3.0]), frame([100.0], run="b")], ignore_index=True)
-    result = smoothed(both, 0.5)
-    assert result.isna().tolist() == [False, True, False, False]
-    assert result.dropna().tolist() == pytest.approx([1, (0.5 * 1 + 3) / 1.5, 100])
-
-
-def test_no_smoothing_gives_the_values_and_a_weight_of_one_is_refused() -> None:
-    assert smoothed(frame([1.0, 2.0]), 0).tolist() == [1, 2]
-    assert smoothed(empty_curves(), 0.5).empty
-    with pytest.raises(ValueError, match="from 0 to below 1"):
-        smoothed(frame([1.0]), 1)
+def test_without_smoothing_the_finite_values_stand(server: str) -> None:
+    run_id = record(loss=[1, float("inf"), float("nan"), 2])
+    with LabClient(server) as client:
+        assert run_curves(client, run_id, [], 100).frame["smoothed"].fillna(-1).tolist() == [1, -1, -1, 2]
 
 
 def test_series_of_the_same_measure_share_a_panel() -> None:

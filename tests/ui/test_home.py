@@ -32,6 +32,8 @@ def test_recent_failed_and_best_runs_lead_to_their_pages(runs: list[str]) -> Non
     recent, failed, best = (table.value for table in opened("home").dataframe)
     assert recent["run"].tolist() == [f"run?id={run_id}" for run_id in reversed(runs)]
     assert failed["run"].tolist() == [f"run?id={runs[3]}"]
+    assert recent["duration"].str.endswith(" s").all()
+    assert failed["duration"].str.endswith(" s").all()
     assert failed["why"].tolist() == ["ValueError: <b>bad</b> # [x](y)"]
     assert best["dataset"].tolist() == ["iris", HOSTILE]
     assert best["metric:accuracy"].tolist() == [f"run?id={runs[1]}#0.9", f"run?id={runs[2]}#0.7"]

@@ -40,7 +40,10 @@ def test_a_loss_is_ranked_lowest_first_and_can_be_turned(ranked: list[str]) -> N
 
 def test_dataset_and_number_stand_in_the_address(ranked: list[str]) -> None:
     assert opened("leaderboard", dataset="wine").dataframe[0].value["dataset"].tolist() == ["wine"]
-    assert len(opened("leaderboard", top="2").dataframe[0].value) == 2
+    app = opened("leaderboard", top="2")
+    assert len(app.dataframe[0].value) == 2
+    assert "top 2 of 3 by accuracy" in shown(app)
+    assert "all 1 by accuracy" in shown(opened("leaderboard", dataset="wine"))
 
 
 @pytest.mark.parametrize("plot", ["dots", "bars"])

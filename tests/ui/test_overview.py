@@ -1,8 +1,19 @@
 from datetime import date
 
-from backend.models import RunDetail
+import pandas as pd
+
+from backend.models import DayActivity, RunDetail
 from tests.ui.test_run_columns import run
-from ui.overview import FAILED, OTHER, activity_frame, best_frame, best_labels, failure_reason, recent_frame
+from ui.overview import (
+    FAILED,
+    OTHER,
+    activity_frame,
+    best_frame,
+    best_labels,
+    failure_reason,
+    recent_frame,
+    since_first_run,
+)
 
 
 def detail(**fields: object) -> RunDetail:
@@ -34,10 +45,20 @@ def test_the_last_line_of_a_traceback_is_the_reason() -> None:
     assert failure_reason(detail(status="failed")) == "no error was recorded"
 
 
-def test_activity_tells_failed_runs_from_the_others() -> None:
-    day = date(2026, 1, 2)
-    frame = activity_frame({day: 5}, {day: 2})
+def test_activity_tells_failed_runs_from_the_others_and_shows_days_without_runs() -> None:
+    busy = DayActivity(day="2026-01-02", running=1, finished=2, failed=1, killed=1)
+    frame = activity_frame([busy], first=date(2026, 1, 1), last=date(2026, 1, 2))
     assert frame.to_dict("records") == [
+        {"day": "2026-01-01", "kind": OTHER, "runs": 0},
+        {"day": "2026-01-01", "kind": FAILED, "runs": 0},
         {"day": "2026-01-02", "kind": OTHER, "runs": 3},
         {"day": "2026-01-02", "kind": FAILED, "runs": 2},
     ]
+
+
+def test_activity_begins_with_the_first_run_but_shows_some_days_in_any_case() -> None:
+    days = [f"2026-01-{number:02}" for number in range(1, 11)]
+    counts = [0, 0, 0, 4, 0, 0, 0, 0, 1, 0]
+    activity = pd.DataFrame({"day": days, "kind": OTHER, "runs": counts})
+    assert list(since_first_run(activity, days=3)["day"]) == days[3:]
+    assert list(since_first_run(activity, days=9)["day"]) == days[1:]

@@ -5,8 +5,9 @@ from ui.run_columns import default_columns, is_number_column, label, run_address
 
 
 def run(**fields: Any) -> RunSummary:
-    empty = dict.fromkeys(("timestamp", "git_hash", "command", "dataset_id", "wandb_url", "note"))
-    return RunSummary(**{"run_id": "r1", "status": "finished", "final_metrics": {}, "params": {}, **empty, **fields})
+    empty = dict.fromkeys(("timestamp", "git_hash", "command", "dataset_id", "wandb_url", "note", "duration_s"))
+    known = {"run_id": "r1", "status": "finished", "final_metrics": {}, "params": {}, "tags": []}
+    return RunSummary(**{**known, **empty, **fields})
 
 
 def param(name: str, *values: str, runs: int = 9) -> ParamFacet:
@@ -34,8 +35,8 @@ def test_a_heading_says_which_way_it_is_sorted_and_stays_short() -> None:
 
 
 def test_columns_name_the_order_of_the_server() -> None:
-    names = ["metric:a", "param:b", "dataset", "git hash", "run"]
-    assert [sort_of(name) for name in names] == ["metric:a", "param:b", "dataset_id", None, None]
+    names = ["metric:a", "param:b", "dataset", "duration", "tags", "git hash", "run"]
+    assert [sort_of(name) for name in names] == ["metric:a", "param:b", "dataset_id", "duration", None, None, None]
 
 
 def test_cells_are_short_text_and_files_hold_everything() -> None:
@@ -50,6 +51,16 @@ def test_cells_are_short_text_and_files_hold_everything() -> None:
     assert table.rows == [["r1", "finished", "x" * 100_000, 0.123456, "NaN", 12345, None]]
 
 
+def test_durations_and_tags_are_shown_to_be_read_and_filed_as_they_are() -> None:
+    done, running = run(duration_s=3725.5, tags=["baseline", "x" * 500]), run(status="running")
+    shown = shown_frame([done, running], ["duration", "tags"])
+    assert shown["duration"].tolist() == ["1 h 2 min", ""]
+    assert [[len(tag) for tag in tags] for tags in shown["tags"]] == [[8, 200], []]
+    assert is_number_column([done], "duration")
+    rows = [row[2:] for row in sheet([done, running], ["duration", "tags"]).rows]
+    assert rows == [[3725.5, ["baseline", "x" * 500]], [None, []]]
+
+
 def test_an_address_holds_any_id() -> None:
     assert run_address("a/b?c #1") == "run?id=a%2Fb%3Fc%20%231"
 
@@ -59,3 +70,10 @@ def test_params_of_numbers_alone_are_number_columns() -> None:
     assert [is_number_column(runs, name) for name in ("param:lr", "param:model", "param:flag", "note")] == [
         True, False, False, False,
     ]  # fmt: skip
+
+
+def test_where_files_are_gives_way_to_params_that_explain() -> None:
+    params = [param("output_dir", "a", "b"), *(param(name, "a", "b", runs=3) for name in ("depth", "lr", "model", "w"))]
+    facets = Facets(total=9, statuses=[], datasets=[], metrics=[], params=params, tags=[])
+    shown = [name for name in default_columns(facets) if name.startswith("param:")]
+    assert shown == ["param:depth", "param:lr", "param:model", "param:w"]

@@ -20,7 +20,8 @@ from ui.run_facts import (
 
 def curves(*rows: tuple[str, int, float]) -> pd.DataFrame:
     points = [("a", series, step, 0.0, value) for series, step, value in rows]
-    return pd.DataFrame(points, columns=list(COLUMNS))
+    frame = pd.DataFrame(points, columns=list(COLUMNS[:-1]))
+    return frame.assign(smoothed=frame["value"])
 
 
 def test_the_best_value_goes_by_the_name_and_passes_over_what_is_not_finite() -> None:

@@ -73,6 +73,15 @@ def test_columns_are_chosen(runs: list[str]) -> None:
     assert app.dataframe[0].value["metric:accuracy"][0] == "0.29"
 
 
+def test_durations_and_tags_can_be_columns_and_durations_an_order(runs: list[str]) -> None:
+    app = opened("runs", cols=["duration", "tags"], sort="duration", direction="asc")
+    table = app.dataframe[0].value
+    assert table.columns.tolist() == ["run", "status", "duration", "tags"]
+    assert table["duration"].str.endswith(" s").all()
+    assert [list(tags) for tags in table["tags"]] == [["sweep"]] * len(table)
+    assert not app.exception
+
+
 def test_selected_runs_carry_over_to_compare(runs: list[str]) -> None:
     app = opened("runs", selected=[runs[0], runs[29]])
     link = next(link for link in app.get("page_link") if link.proto.label == "Compare 2 runs")

@@ -9,13 +9,14 @@ from typing import Final, Literal
 import altair as alt
 import pandas as pd
 
-from ui.curves import finite_values, smoothed
 from ui.formatting import short_id
+from ui.smoothing import finite_values
 
 Axis = Literal["step", "time"]
 
 HEIGHT: Final = 260
-_N_COLORS: Final = 10
+_N_COLORS: Final = 8
+"""So many colours the theme has."""
 _ROOM_PX: Final = 8
 """Between the outermost points and the edge, where half of a dot would be cut off."""
 _DOTTED_UP_TO: Final = 20
@@ -24,7 +25,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 _GROUP: Final = ["run", "series"]
 
 
-def curves_chart(frame: pd.DataFrame, *, axis: Axis, log_scale: bool, smoothing: float) -> alt.LayerChart:
+def curves_chart(frame: pd.DataFrame, *, axis: Axis, log_scale: bool, is_smoothed: bool) -> alt.LayerChart:
     """Gives a chart with a line for each run and series; where a value is not finite, the line breaks.
 
     Several runs are told apart by colour, and series by dashes; series of one run by colour. Dragging moves the chart,
@@ -34,15 +35,16 @@ def curves_chart(frame: pd.DataFrame, *, axis: Axis, log_scale: bool, smoothing:
         frame: A curve table; what stands in `run` is the name in the legend, run ids are shortened.
         axis: What lies along: the step, or the seconds since the run's first point.
         log_scale: Whether values go by powers of ten; what is not above zero cannot be shown then, see `hidden_points`.
-        smoothing: From 0 (none) to below 1; the values themselves stay, faint, behind the smoothed lines.
+        is_smoothed: Whether the lines are the smoothed values; the values themselves stay, faint, behind them.
     """
-    points = _drawable(frame, axis=axis, log_scale=log_scale, smoothing=smoothing)
+    points = _drawable(frame, axis=axis, log_scale=log_scale, is_smoothed=is_smoothed)
     label = "datum.label + ' s'" if axis == "time" else "datum.label"
     scale = alt.Scale(nice=False, padding=_ROOM_PX)
-    along = alt.X(f"{axis}:Q", title=None, scale=scale, axis=alt.Axis(grid=False, tickCount=8, labelExpr=label))
+    title = "time since the first point" if axis == "time" else "step"
+    along = alt.X(f"{axis}:Q", title=title, scale=scale, axis=alt.Axis(grid=False, tickCount=8, labelExpr=label))
     base = alt.Chart(points, height=HEIGHT, width="container").encode(along, *_marks(points))
     shown, raw = _y("shown", log_scale=log_scale), _y("value", log_scale=log_scale)
-    layers = [base.mark_line(strokeWidth=1, opacity=0.28).encode(raw)] if smoothing else []
+    layers = [base.mark_line(strokeWidth=1, opacity=0.28).encode(raw)] if is_smoothed else []
     layers.append(base.mark_line(strokeWidth=1.8).encode(shown))
     if points["dotted"].any():
         layers.append(base.transform_filter("datum.dotted").mark_circle(size=28, opacity=1).encode(shown))
@@ -54,13 +56,13 @@ def curves_chart(frame: pd.DataFrame, *, axis: Axis, log_scale: bool, smoothing:
 
 def hidden_points(frame: pd.DataFrame, *, log_scale: bool) -> int:
     """Counts the points that a chart cannot show: not finite, or not above zero on a log scale."""
-    values = finite_values(frame)
+    values = finite_values(frame["value"])
     return int((~(values > 0) if log_scale else values.isna()).sum())
 
 
-def _drawable(frame: pd.DataFrame, *, axis: Axis, log_scale: bool, smoothing: float) -> pd.DataFrame:
-    points = frame.assign(run_name=_run_names(frame["run"]), value=finite_values(frame))
-    points["shown"] = smoothed(points, smoothing)
+def _drawable(frame: pd.DataFrame, *, axis: Axis, log_scale: bool, is_smoothed: bool) -> pd.DataFrame:
+    points = frame.assign(run_name=_run_names(frame["run"]), value=finite_values(frame["value"]))
+    points["shown"] = points["smoothed" if is_smoothed else "value"]
     if log_scale:
         points[["value", "shown"]] = points[["value", "shown"]].where(points[["value", "shown"]] > 0)
     points = points[points[axis].notna()]
@@ -84,7 +86,7 @@ def _marks(points: pd.DataFrame) -> list[alt.Color | alt.StrokeDash | alt.Detail
         orient="top", title=None, labelLimit=240, symbolType="stroke", symbolOpacity=1, columns=6, offset=4
     )
     told_by = "run_name" if several_runs else "series"
-    scale = alt.Scale(scheme="tableau10" if points[told_by].nunique() <= _N_COLORS else "tableau20")
+    scale = alt.Scale() if points[told_by].nunique() <= _N_COLORS else alt.Scale(scheme="tableau20")
     channels: list[alt.Color | alt.StrokeDash | alt.Detail] = [
         alt.Detail(_GROUP),
         alt.Color(f"{told_by}:N", scale=scale, legend=legend if several_runs or several_series else None, sort=None),

@@ -46,7 +46,7 @@ def ranking_chart(frame: pd.DataFrame, *, shape: Shape, color: str | None) -> al
 def _color(name: str | None) -> alt.Color:
     title = None if name is None else name.partition(":")[2] or name
     legend = None if name is None else alt.Legend(orient="bottom", title=title, labelLimit=240, columns=5)
-    return alt.Color("group:N", scale=alt.Scale(scheme="tableau10"), legend=legend, sort=None)
+    return alt.Color("group:N", legend=legend, sort=None)
 
 
 def _tooltip(color: str | None) -> list[alt.Tooltip]:

@@ -13,14 +13,17 @@ from tools.calls import AgentEngine
 from tools.errors import LabClientError
 from ui.answer_view import assistant_message, show_question, show_steps, show_turn
 from ui.answers import answer_markdown, engine_name, may_write, step_text
-from ui.components import empty_store
-from ui.connection import asking, client, facets
+from ui.components import empty_store, page_heading
+from ui.connection import asking, client, facets, facets_with_params
 from ui.conversations import Conversation, Conversations, Turn
 from ui.formatting import plain_markdown
 from ui.suggestions import suggest_questions
 
 MAX_QUESTION_CHARS: Final = 4_000
 _MAX_ADDRESS_CHARS: Final = 1_000
+_GROWTH: Final = 1.02
+"""An answer is drawn again when it has grown by so much: the whole of it is sent each time, and it may be long."""
+
 _ASK, _TALK = "ask", "talk"
 _NEXT: Final = "assistant-next"
 _SESSION: Final = "assistant-session"
@@ -49,7 +52,7 @@ def _conversation() -> Conversation:
 
 def _head(conversation: Conversation) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Assistant", anchor=False, width="content")
+        page_heading("Assistant", width="content")
         engine = _engine()
         is_model = engine.engine == "llm"
         icon = ":material/neurology:" if is_model else ":material/account_tree:"
@@ -82,7 +85,7 @@ def _take_suggestion() -> None:
 
 
 def _suggest(*, is_first: bool) -> None:
-    questions = suggest_questions(facets())
+    questions = suggest_questions(facets_with_params())
     if is_first:
         st.markdown("Ask in your own words which runs are best, how they differ, or what to try next.")
     st.pills(
@@ -123,7 +126,7 @@ def _answer(conversation: Conversation, question: str) -> None:
 
 
 def _listen(turn: Turn, session_id: str) -> None:
-    status, words, text = st.status("Thinking …", expanded=True), st.empty(), ""
+    status, words, text, n_drawn = st.status("Thinking …", expanded=True), st.empty(), "", 0
     with closing(client().stream_agent(turn.question, session_id=session_id)) as events:
         for event in events:
             if isinstance(event, AgentStep):
@@ -132,7 +135,9 @@ def _listen(turn: Turn, session_id: str) -> None:
                 show_steps([event] if event.state != "started" else [], into=status)
             elif isinstance(event, AgentToken):
                 text += event.text
-                words.markdown(answer_markdown(text, ()))
+                if len(text) >= n_drawn * _GROWTH:
+                    words.markdown(answer_markdown(text, ()))
+                    n_drawn = len(text)
             else:
                 turn.reply = event
 

@@ -12,6 +12,7 @@ from backend.models import MAX_COMPARED_RUNS
 from ui.compare_picker import compared_runs, picker, start
 from ui.compare_tabs import curves_tab, groups_tab, parallel_tab, scatter_tab, table_tab
 from ui.comparing import Compared
+from ui.components import page_heading
 
 TABS: Final[dict[str, Callable[[Compared], None]]] = {
     "Table": table_tab,
@@ -21,7 +22,7 @@ TABS: Final[dict[str, Callable[[Compared], None]]] = {
     "Groups": groups_tab,
 }
 
-st.subheader("Compare", anchor=False)
+page_heading("Compare")
 asked = list(dict.fromkeys(filter(None, st.query_params.get_all("ids"))))
 if len(asked) > MAX_COMPARED_RUNS:
     st.warning(f"At most {MAX_COMPARED_RUNS} runs are compared at once: the first {MAX_COMPARED_RUNS} of {len(asked)}.")

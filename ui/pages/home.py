@@ -4,26 +4,30 @@ Every number is a count, a best run or a short list that the server gives; no pa
 """
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from itertools import product
 from typing import Any, Final
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from backend.models import Facets, RunSummary
+from backend.models import DayActivity, Facets, RunSummary
+from tools.client import LabClient
 from tools.directions import better_order
 from ui import overview
-from ui.activity import count_by_day
-from ui.components import empty_store
-from ui.connection import asking, client, facets, run_page
-from ui.formatting import STATUS_COLORS, ago_text, plain_markdown
+from ui.components import empty_store, page_heading, section_heading
+from ui.connection import ask_at_once, asking, client, facets, run_page
+from ui.formatting import STATUS_COLORS, ago_text, duration_text
 from ui.pages.registry import PAGES
 from ui.run_columns import run_address
 
 _N_DAYS: Final = 60
+_N_DAYS_AT_LEAST: Final = 14
 _N_RECENT: Final = 8
 _N_FAILED: Final = 5
 _ENDED_BADLY: Final = ["failed", "killed"]
+_FRESH_S: Final = 3.0
 _PAST_FRESH_S: Final = 60.0  # for so long the past is not asked about again
 
 
@@ -33,7 +37,7 @@ def _page() -> None:
         project = server.health().project
     if not vocabulary.total:
         empty_store()
-    st.header(plain_markdown(project), anchor=False)
+    page_heading(project)
     now = datetime.now(UTC)
     with asking():
         _totals(vocabulary)
@@ -63,26 +67,28 @@ def _totals(vocabulary: Facets) -> None:
 
 def _activity(today: date) -> None:
     first = today - timedelta(days=_N_DAYS - 1)
-    frame = overview.activity_frame(
-        count_by_day(first, today, count=_counting(today)),
-        count_by_day(first, today, count=_counting(today, *_ENDED_BADLY)),
-    )
-    st.subheader("Runs per day", anchor=False)
+    frame = overview.activity_frame(_days(first, today), first=first, last=today)
+    section_heading("Runs per day")
     if not frame["runs"].sum():
         st.caption(f"No run started in the last {_N_DAYS} days.")
         return
-    st.altair_chart(_activity_chart(frame))
+    st.altair_chart(_activity_chart(overview.since_first_run(frame, days=_N_DAYS_AT_LEAST)))
 
 
 def _activity_chart(frame: pd.DataFrame) -> alt.Chart:
-    kinds = alt.Scale(domain=[overview.OTHER, overview.FAILED], scheme="tableau10")
+    kinds = alt.Scale(domain=[overview.OTHER, overview.FAILED])
     bars: alt.Chart = (
-        alt.Chart(frame, height=200)
+        alt.Chart(frame, height=180)
         .mark_bar()
         .encode(
             x=alt.X("yearmonthdate(day):T", title=None, axis=alt.Axis(format="%d %b", grid=False)),
             y=alt.Y("runs:Q", title=None, axis=alt.Axis(tickMinStep=1, format=",d")),
-            color=alt.Color("kind:N", title=None, scale=kinds, legend=alt.Legend(orient="top", offset=0)),
+            color=alt.Color(
+                "kind:N",
+                title=None,
+                scale=kinds,
+                legend=alt.Legend(orient="bottom", offset=4),
+            ),
             order=alt.Order("kind:N", sort="descending"),
             tooltip=[alt.Tooltip("day:T", title="day (UTC)", format="%Y-%m-%d"), "kind:N", "runs:Q"],
         )
@@ -90,27 +96,13 @@ def _activity_chart(frame: pd.DataFrame) -> alt.Chart:
     return bars
 
 
-def _counting(today: date, *statuses: str) -> Any:
-    """Gives what counts runs between two days, of some statuses where given."""
-
-    def count(first: date, last: date) -> int:
-        ask = _count_now if last >= today else _count_past
-        return ask(first.isoformat(), last.isoformat(), statuses)
-
-    return count
-
-
-def _count_now(first: str, last: str, statuses: tuple[str, ...]) -> int:
-    return run_page(from_timestamp=first, to_timestamp=last, status=list(statuses), limit=1).total
-
-
-@st.cache_data(ttl=_PAST_FRESH_S, show_spinner=False)
-def _count_past(first: str, last: str, statuses: tuple[str, ...]) -> int:
-    return _count_now(first, last, statuses)
+@st.cache_data(ttl=_FRESH_S, show_spinner=False)
+def _days(first: date, last: date) -> list[DayActivity]:
+    return client().activity(from_timestamp=first.isoformat(), to_timestamp=last.isoformat())
 
 
 def _recent(vocabulary: Facets, now: datetime) -> None:
-    st.subheader("Recent runs", anchor=False)
+    section_heading("Recent runs")
     runs = run_page(limit=_N_RECENT).runs
     metrics = overview.best_metrics(vocabulary)[: overview.RECENT_METRICS]
     started = [ago_text(run.timestamp, now=now) for run in runs]
@@ -128,16 +120,23 @@ def _recent(vocabulary: Facets, now: datetime) -> None:
 
 
 def _failed(now: datetime) -> None:
-    st.subheader("Failed runs to look at", anchor=False)
+    section_heading("Failed runs to look at")
     page = run_page(status=_ENDED_BADLY, limit=_N_FAILED)
     if not page.runs:
         st.caption("None. Runs that fail or are killed appear here.")
         return
     rows = [
-        [run_address(run.run_id), [run.status], ago_text(run.timestamp, now=now), _reason(run)] for run in page.runs
+        [
+            run_address(run.run_id),
+            [run.status],
+            ago_text(run.timestamp, now=now),
+            duration_text(run.duration_s),
+            _reason(run),
+        ]
+        for run in page.runs
     ]
     st.dataframe(
-        pd.DataFrame(rows, columns=["run", "status", "started", "why"]),
+        pd.DataFrame(rows, columns=["run", "status", "started", "duration", "why"]),
         hide_index=True,
         column_config=_run_columns(),
         height="content",
@@ -162,7 +161,7 @@ def _reason_of(run_id: str, status: str) -> str:
 
 def _best(vocabulary: Facets) -> None:
     datasets, metrics = overview.best_datasets(vocabulary), overview.best_metrics(vocabulary)
-    st.subheader("Best per dataset and metric", anchor=False)
+    section_heading("Best per dataset and metric")
     if not datasets or not metrics:
         st.caption("Runs with a dataset and a final metric appear here.")
         return
@@ -170,20 +169,21 @@ def _best(vocabulary: Facets) -> None:
         name: st.column_config.LinkColumn(label, display_text="#(.*)$", alignment="left")
         for name, label in overview.best_labels(metrics).items()
     }
-    frame = overview.best_frame(_best_runs(datasets, metrics), datasets=datasets, metrics=metrics)
+    best = _best_runs(tuple(datasets), tuple(metrics))
+    frame = overview.best_frame(best, datasets=datasets, metrics=metrics)
     st.dataframe(frame, hide_index=True, column_config=config, height="content", placeholder="–")
     st.page_link(PAGES["leaderboard"], label="Leaderboard", icon=":material/arrow_forward:")
 
 
-def _best_runs(datasets: list[str], metrics: list[str]) -> dict[tuple[str, str], RunSummary]:
-    found = {(dataset, metric): _best_run(dataset, metric) for dataset in datasets for metric in metrics}
-    return {place: run for place, run in found.items() if run is not None}
+@st.cache_data(ttl=_PAST_FRESH_S, max_entries=4, show_spinner=False)
+def _best_runs(datasets: tuple[str, ...], metrics: tuple[str, ...]) -> dict[tuple[str, str], RunSummary]:
+    places = list(product(datasets, metrics))
+    found = ask_at_once([partial(_ask_best, dataset=dataset, metric=metric) for dataset, metric in places])
+    return {place: runs[0] for place, runs in zip(places, found, strict=True) if runs}
 
 
-@st.cache_data(ttl=_PAST_FRESH_S, show_spinner=False)
-def _best_run(dataset: str, metric: str) -> RunSummary | None:
-    runs = client().leaderboard(metric, dataset_id=dataset, order=better_order(metric), top_k=1)
-    return runs[0] if runs else None
+def _ask_best(server: LabClient, *, dataset: str, metric: str) -> list[RunSummary]:
+    return server.leaderboard(metric, dataset_id=dataset, order=better_order(metric), top_k=1)
 
 
 def _run_columns() -> dict[str, Any]:
@@ -192,6 +192,7 @@ def _run_columns() -> dict[str, Any]:
         "status": st.column_config.MultiselectColumn(
             options=list(STATUS_COLORS), color=list(STATUS_COLORS.values()), width=95
         ),
+        "duration": st.column_config.TextColumn(alignment="right"),
     }
 
 

@@ -4,16 +4,16 @@ The state is in the address: `metric`, `order` (guessed from the metric's name u
 and `color`.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
-from backend.models import Facets, RunSummary
-from tools.calls import Order
+from backend.models import Facets
+from tools.calls import Order, RunPage
 from tools.directions import better_order, order_text
 from ui.charts.ranking import MAX_COLORS, PICKED, Shape, ranking_chart
-from ui.components import compare_link, empty_store
+from ui.components import compare_link, empty_store, page_heading
 from ui.connection import asking, facets
 from ui.formatting import plain_markdown
 from ui.pages.registry import PAGES
@@ -63,11 +63,17 @@ def table(frame: pd.DataFrame, metric_name: str) -> None:
         "link": st.column_config.LinkColumn("run", display_text=r"id=(.{8})", width=85, alignment="left"),
         "value": st.column_config.NumberColumn(metric_name, format="%.5g"),
         "note": st.column_config.TextColumn("note", width="medium"),
-        **{name: st.column_config.Column(name.removeprefix("param:")) for name in params},
+        **{name: _param_column(name, frame[name]) for name in params},
     }
     note = ["note"] if frame["note"].notna().any() else []
     shown = ["rank", "link", "value", "dataset", *params, *note, "started"]
     st.dataframe(frame[shown], hide_index=True, column_config=config, placeholder="–", height=35 * (len(frame) + 1) + 3)
+
+
+def _param_column(name: str, values: pd.Series) -> Any:
+    """Gives the column of a parameter, numbers to the right."""
+    is_number = pd.to_numeric(values.dropna(), errors="coerce").notna().all()
+    return st.column_config.Column(name.removeprefix("param:"), alignment="right" if is_number else "left")
 
 
 def plot_controls(frame: pd.DataFrame) -> tuple[Shape, str | None]:
@@ -97,12 +103,14 @@ def plot(frame: pd.DataFrame, shape: Shape, color: str | None) -> None:
         st.switch_page(PAGES["run"], query_params={"id": str(picked[0]["run_id"])})
 
 
-def ranking(runs: list[RunSummary], name: str, order: Order) -> None:
-    """Shows ranked runs: what they are, the table, and the plot beside it."""
+def ranking(page: RunPage, name: str, order: Order) -> None:
+    """Shows ranked runs: what they are and of how many, the table, and the plot beside it."""
+    runs = page.runs
     frame = ranking_frame(runs, name)
     left, right = st.columns(_WIDTHS, gap="medium", vertical_alignment="center")
     with left.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{len(runs)} best by {plain_markdown(name)}**, {order_text(order)}", width="content")
+        top = f"top {len(runs)} of {page.total:,}" if page.total > len(runs) else f"all {page.total:,}"
+        st.markdown(f"**{top} by {plain_markdown(name)}**, {order_text(order)}", width="content")
         compare_link(
             [run.run_id for run in runs[:MAX_COMPARED]], label=f"Compare the first {min(len(runs), MAX_COMPARED)}"
         )
@@ -117,7 +125,7 @@ def ranking(runs: list[RunSummary], name: str, order: Order) -> None:
 
 def show() -> None:
     """Shows the page."""
-    st.title("Leaderboard")
+    page_heading("Leaderboard")
     with asking():
         known = facets()
     if not known.total:
@@ -127,9 +135,9 @@ def show() -> None:
         return
     name, order, dataset, top_k = choose(known)
     with asking() as lab:
-        runs = lab.leaderboard(name, order=order, dataset_id=dataset, top_k=top_k)
-    if runs:
-        ranking(runs, name, order)
+        page = lab.ranking(name, order=order, dataset_id=dataset, top_k=top_k)
+    if page.runs:
+        ranking(page, name, order)
     else:
         st.info(f"No run on this dataset has a number for {plain_markdown(name)}: choose another metric or dataset.")
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from backend.models import RunDetail
 from tools.errors import AmbiguousRunError, NotFoundError
-from ui.components import empty_store
+from ui.components import empty_store, page_heading, section_heading
 from ui.connection import asking, run_page
 from ui.formatting import plain_markdown, short_id
 from ui.pages.registry import PAGES
@@ -27,7 +27,7 @@ N_RECENT: Final = 25
 def overview(run: RunDetail) -> None:
     """Shows the results and the curves."""
     results_part(run)
-    st.markdown("#### Curves")
+    section_heading("Curves")
     curves_part(run)
 
 
@@ -101,5 +101,5 @@ asked = st.query_params.get("id")
 if asked:
     show(asked)
 else:
-    st.title("Run")
+    page_heading("Run")
     offer_recent()

@@ -13,8 +13,8 @@ from backend.models import MAX_COMPARED_RUNS, Facets, RunSummary
 from tools.calls import RunPage
 from tools.errors import NotFoundError
 from ui import downloads, run_columns
-from ui.components import compare_link, empty_store, note_editor, run_link, status_badge
-from ui.connection import asking, facets, run_page
+from ui.components import compare_link, empty_store, note_editor, page_heading, run_link, status_badge
+from ui.connection import asking, facets, facets_with_params, run_page
 from ui.filter_bar import DEFAULT_PAGE_SIZE, PAGE, View, filter_bar, sort_by
 from ui.formatting import STATUS_COLORS, cell_text, moment_text, plain_markdown, short_id
 from ui.run_filters import running
@@ -22,13 +22,14 @@ from ui.run_filters import running
 _REFRESH_S: Final = 5.0
 _ROW_HEIGHT: Final = 34  # in pixels
 _BORDERS: Final = 4
+_MOST_PX, _CELL_PX, _CHARACTER_PX = 220, 18, 8
 _SELECTED: Final = "selected"
 _PICKED: Final = "runs-picked"
 
 
 def _page() -> None:
     with asking():
-        vocabulary = facets()
+        vocabulary = facets_with_params()
     if not vocabulary.total:
         empty_store()
     view = filter_bar(vocabulary)
@@ -92,7 +93,7 @@ def _nothing_fits() -> None:
 
 def _head(found: RunPage, now: Facets, selected: list[str]) -> None:
     """Shows how many runs there are, and what to do with the selected ones."""
-    st.subheader(f"{found.total:,} run{'' if found.total == 1 else 's'}", anchor=False, width="content")
+    page_heading(f"{found.total:,} run{'' if found.total == 1 else 's'}", width="content")
     if found.total != now.total:
         st.markdown(f":gray[of {now.total:,}]", width="content")
     if selected:
@@ -160,6 +161,12 @@ def _column_config(runs: list[RunSummary], view: View) -> dict[str, Any]:
         )
         for name in view.columns
     }
+    if "started" in config:
+        config["started"]["help"] = "In UTC"
+    if "dataset" in config:
+        config["dataset"]["width"] = _text_width([run.dataset_id or "" for run in runs])
+    if run_columns.TAGS in config:
+        config[run_columns.TAGS] = st.column_config.ListColumn(labels[run_columns.TAGS])
     config[run_columns.LINK] = st.column_config.LinkColumn(
         labels[run_columns.LINK], display_text=r"id=(.{1,8})", pinned=True, alignment="left", width=90
     )
@@ -167,6 +174,11 @@ def _column_config(runs: list[RunSummary], view: View) -> dict[str, Any]:
         labels[run_columns.STATUS], options=list(STATUS_COLORS), color=list(STATUS_COLORS.values()), width=95
     )
     return config
+
+
+def _text_width(texts: list[str]) -> int:
+    """Gives the width in pixels of a column that shows short texts whole and cuts long ones."""
+    return min(_MOST_PX, _CELL_PX + _CHARACTER_PX * max(map(len, [*texts, "dataset ↓"])))
 
 
 def _picked(key: str, ids: list[str]) -> None:

@@ -73,7 +73,7 @@ def test_on_a_log_axis_the_spread_does_not_reach_below_the_lowest_run() -> None:
 @pytest.mark.parametrize(("n_runs", "has_legend"), [(1, True), (24, True), (25, False), (100, False)])
 def test_curves_of_many_runs_have_no_legend(n_runs: int, has_legend: bool) -> None:
     names = [f"run {at} · svm" for at in range(n_runs)]
-    rows = [(name, "loss", step, 0.0, 1.0) for name in names for step in range(2)]
-    chart = curves_chart(pd.DataFrame(rows, columns=list(COLUMNS)), axis="step", log_scale=False, smoothing=0)
+    rows = [(name, "loss", step, 0.0, 1.0, 1.0) for name in names for step in range(2)]
+    chart = curves_chart(pd.DataFrame(rows, columns=list(COLUMNS)), axis="step", log_scale=False, is_smoothed=False)
     layers = fit_legend(chart, names).to_dict()["layer"]
     assert {layer["encoding"]["color"]["legend"] is not None for layer in layers} == {has_legend}
