@@ -19,7 +19,7 @@ from backend.models import RunSummary
 from scripts.browser import NoBrowserError, launch
 from scripts.dashboard import ROOT, DashboardError, dashboard
 from scripts.demo import DemoError
-from scripts.showcase import DATASET, METRIC, ShowcaseError, showcase
+from scripts.showcase import DATASET, EVALUATION, METRIC, ShowcaseError, showcase
 from tools.client import LabClient
 from tools.errors import LabClientError
 
@@ -84,6 +84,7 @@ def shown_addresses(client: LabClient) -> dict[str, str]:
         raise ScreenshotError(f"only {len(study)} runs on {DATASET} have {METRIC}; {_N_COMPARED} are compared")
     best = f"/run?id={study[0].run_id}"
     running = client.list_runs(status=["running"]).runs
+    evaluated = client.registry.models(run=EVALUATION).models
     few, all_of_them = (f"/compare?{_ids(runs)}" for runs in (_spread(study), study))
     return {
         "home": "/",
@@ -98,6 +99,8 @@ def shown_addresses(client: LabClient) -> dict[str, str]:
         "compare-scatter": f"{all_of_them}&tab=Scatter&x=learning_rate",
         "compare-groups": f"{all_of_them}&tab=Groups",
         "leaderboard": f"/leaderboard?metric={METRIC}&dataset={DATASET}&top=15&color=model_name",
+        "models": "/models",
+        "models-compare": f"/models?view=Compare&models={evaluated[0].id}&models={evaluated[1].id}",
         "assistant": f"/assistant?ask={quote_plus(_QUESTION)}",
     }
 

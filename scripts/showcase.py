@@ -18,6 +18,7 @@ from typing import Final
 from agents.engine import Assistant
 from backend.api import create_app
 from backend.config import AgentSettings, Settings
+from lightml.scan import scan_and_import
 from scripts.dashboard import ROOT
 from scripts.demo import served
 from tools.client import LabClient
@@ -25,6 +26,7 @@ from tools.client import LabClient
 PROJECT: Final = "digits-lab"
 DATASET: Final = "digits"
 METRIC: Final = "accuracy"
+EVALUATION: Final = "few-shot-evaluation"
 EXPERIMENTS: Final = ("baseline", "width", "momentum")
 
 _TRAINING: Final = "train_mlp.py"
@@ -68,6 +70,7 @@ def showcase() -> Iterator[Showcase]:
         _make_repository(folder)
         _train_baselines(folder)
         _train_networks(folder)
+        scan_and_import(folder / "runs.db", EVALUATION, ROOT / "examples" / "lm_eval" / "results")
         app = create_app(
             Settings(project_name=PROJECT, db_path=folder / "runs.db", artifact_roots=(folder,), api_token=None),
             assistant=Assistant(lambda: AgentSettings(openai_api_key=None, openai_base_url=None)),

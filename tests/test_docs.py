@@ -81,6 +81,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    lightml = folder / ".venv" / "bin" / "lightml"
+    lightml.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lightml "$@"\n', encoding="utf-8")
+    lightml.chmod(0o755)
     return folder
 
 
@@ -145,3 +148,15 @@ def test_the_agent_commands_of_the_readme_work(server: str, project: Path) -> No
 def test_the_scripts_of_the_readme_work(server: str, project: Path) -> None:
     for command in code_blocks(section("Ask the server"), "bash")[1].strip().splitlines():
         assert run(command, folder=project, server=server)
+
+
+def test_the_registry_commands_of_the_readme_work(project: Path) -> None:
+    said = run(code_blocks(section("Keep models and their evaluations"), "bash")[0], folder=project)
+    (project / "evaluate.py").write_text(code_blocks(section("Keep models and their evaluations"), "python")[0])
+    run(f"{sys.executable} evaluate.py", folder=project)
+
+    assert "4 models, 48 metrics logged" in said
+    assert "Significant (p < 0.05), naive-bayes is better" in said
+    assert (project / "report.xlsx").stat().st_size > 0
+    found = run(f"{sys.executable} -m lightml exists --db registry/main.db --model gpt2-eval", folder=project)
+    assert "gpt2-eval" in found

@@ -9,6 +9,7 @@ from functools import partial
 import streamlit as st
 
 from backend.registry_models import RegistryFacets
+from ui.components import page_heading
 from ui.connection import asking, client
 from ui.downloads import EXCEL_MEDIA_TYPE
 from ui.model_registry import answers, compare_view, graph_view, leaderboard_view, table_view
@@ -31,7 +32,7 @@ def empty_registry() -> None:
 def heading(known: RegistryFacets, run: str | None) -> None:
     """Shows what there is, and offers it as an Excel file."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("Models", anchor=False, width="content")
+        page_heading("Models", width="content")
         totals = {"model": known.total_models, "checkpoint": known.total_checkpoints, "metric": known.total_metrics}
         counts = ", ".join(counted(number, name) for name, number in totals.items())
         st.markdown(f":gray[{counts} in {counted(len(known.runs), 'run')}]", width="content")
@@ -53,7 +54,7 @@ def show() -> None:
     with asking():
         known = answers.facets()
     if not known.total_models:
-        st.subheader("Models", anchor=False)
+        page_heading("Models")
         empty_registry()
     top = st.container()
     filters = filter_bar(known)
