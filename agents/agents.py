@@ -23,6 +23,10 @@ Intent = Literal[
     "diff_runs",
     "suggest_params",
     "similar_runs",
+    "best_model",
+    "compare_models",
+    "model_details",
+    "list_models",
     "unanswerable",
 ]
 """What a question was understood to ask for."""
@@ -39,7 +43,7 @@ class _Shape(BaseModel):
 
 
 class AgentQuery(_Shape):
-    """A question about the runs."""
+    """A question about the runs, or about the models of the registry."""
 
     query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=NO_NUL)] = Field(
         max_length=MAX_QUERY_CHARS,

@@ -8,11 +8,12 @@ from typing import Final
 
 from agents.agents import DraftAnswer, Intent
 from agents.comparing import compare
+from agents.composing_models import MODEL_COMPOSERS
 from agents.truth.evidence import Evidence
 from agents.wording import number_text, run_label, short_id
 from backend.models import RunSummary
 from tools.directions import order_text
-from tools.found import ComparisonFound, DetailsFound, Found, NoteWritten, RunsFound, StoreDescribed
+from tools.found import ComparisonFound, DetailsFound, Found, NoteWritten, RegistryDescribed, RunsFound, StoreDescribed
 
 _MAX_LISTED: Final = 10
 _MAX_VALUES: Final = 6
@@ -45,7 +46,7 @@ def unwritten_sentence(*, may_be_written: bool) -> str:
 
 def _weight(found: Found) -> int:
     """A write tells most, the vocabulary least; among others the later one."""
-    return {NoteWritten: 2, StoreDescribed: 0}.get(type(found), 1)
+    return {NoteWritten: 2, StoreDescribed: 0, RegistryDescribed: 0}.get(type(found), 1)
 
 
 def _of_list(found: Found) -> DraftAnswer:
@@ -102,6 +103,7 @@ _COMPOSERS: Final[Mapping[type, Callable[[Found], DraftAnswer]]] = {
     ComparisonFound: _of_comparison,
     NoteWritten: _of_write,
     StoreDescribed: _of_store,
+    **MODEL_COMPOSERS,
 }
 
 

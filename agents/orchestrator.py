@@ -44,6 +44,7 @@ _LIMIT_REACHED: Final = "Model call limits exceeded"
 
 _log = logging.getLogger(__name__)
 _WRITING: Final = frozenset(tool.name for tool in TOOLS if tool.writes)
+_DESCRIBING: Final = frozenset({"describe_store", "describe_registry"})
 _INTENT_OF_TOOL: Final[Mapping[str, Intent]] = {
     "leaderboard": "best_run",
     "list_runs": "list_runs",
@@ -51,6 +52,11 @@ _INTENT_OF_TOOL: Final[Mapping[str, Intent]] = {
     "compare_runs": "compare_runs",
     "search_run_summaries": "search_runs",
     "describe_store": "summarize_runs",
+    "describe_registry": "list_models",
+    "rank_models": "best_model",
+    "compare_models": "compare_models",
+    "check_significance": "compare_models",
+    "get_model": "model_details",
     "flag_run_for_publish": "flag_run",
     "update_note": "update_note",
 }
@@ -292,7 +298,7 @@ def _draft_of(state: Mapping[str, Any], conversation: Conversation) -> DraftAnsw
     text = last.text.strip() if isinstance(last, AIMessage) and not last.tool_calls else ""
     if not text:
         return None
-    asked = [name for name in conversation.tools_asked if name != "describe_store"]
+    asked = [name for name in conversation.tools_asked if name not in _DESCRIBING]
     intent: Intent = _INTENT_OF_TOOL[asked[-1]] if asked else "unanswerable"
     return DraftAnswer(intent=intent, natural_language_answer=text, used_run_ids=_ids_in(text, conversation))
 

@@ -1,6 +1,7 @@
 """The tools there are, each with its name, its arguments and whether it writes.
 
-Owns turning a function of `functions` into something that LangChain or MCP can offer, without either of them.
+Owns turning a function of `functions` or `registry_functions` into something that LangChain or MCP can offer, without
+either of them.
 """
 
 import inspect
@@ -10,7 +11,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from tools import functions
+from tools import functions, registry_functions
 from tools.client import AsyncLabClient
 from tools.found import Reply
 
@@ -24,12 +25,14 @@ class Tool:
         description: What it does, for whoever chooses it.
         arguments: The arguments it takes, as a model that refuses unknown ones.
         writes: Whether it changes the store.
+        asks_registry: Whether it asks the model registry, which may be unavailable though the runs are not.
     """
 
     name: str
     description: str
     arguments: type[BaseModel]
     writes: bool
+    asks_registry: bool
     _function: Callable[..., Awaitable[Reply]]
 
     async def call(self, client: AsyncLabClient, **arguments: Any) -> Reply:
@@ -49,7 +52,8 @@ def _tool(function: Callable[..., Awaitable[Reply]], *, writes: bool = False) ->
         for parameter in parameters
     }
     arguments = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
-    return Tool(function.__name__, inspect.getdoc(function) or "", arguments, writes, function)
+    asks_registry = function.__module__ == registry_functions.__name__
+    return Tool(function.__name__, inspect.getdoc(function) or "", arguments, writes, asks_registry, function)
 
 
 TOOLS: tuple[Tool, ...] = (
@@ -59,6 +63,11 @@ TOOLS: tuple[Tool, ...] = (
     _tool(functions.compare_runs),
     _tool(functions.search_run_summaries),
     _tool(functions.describe_store),
+    _tool(registry_functions.describe_registry),
+    _tool(registry_functions.rank_models),
+    _tool(registry_functions.compare_models),
+    _tool(registry_functions.check_significance),
+    _tool(registry_functions.get_model),
     _tool(functions.flag_run_for_publish, writes=True),
     _tool(functions.update_note, writes=True),
 )

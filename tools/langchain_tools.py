@@ -12,7 +12,7 @@ from pydantic.v1 import ValidationError as ValidationErrorV1
 
 from tools.catalog import TOOLS, Tool
 from tools.client import AsyncLabClient
-from tools.errors import AmbiguousRunError, InvalidRequestError, NotFoundError
+from tools.errors import AmbiguousRunError, InvalidRequestError, NotFoundError, StoreUnavailableError
 from tools.found import Found
 
 _MODELS_MISTAKES = (NotFoundError, AmbiguousRunError, InvalidRequestError)
@@ -39,6 +39,10 @@ def _wrapped(tool: Tool, client: AsyncLabClient) -> BaseTool:
         try:
             reply = await tool.call(client, **arguments)
         except _MODELS_MISTAKES as error:
+            raise ToolException(str(error)) from error
+        except StoreUnavailableError as error:
+            if not tool.asks_registry:
+                raise
             raise ToolException(str(error)) from error
         return reply.content, reply.found
 

@@ -17,17 +17,22 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr
 
 from agents.agents import DraftAnswer
+from agents.offline.language.models import HINTS, ModelNames
 from agents.offline.language.names import Names, index_names
 from agents.offline.language.notes import FLAG, NOTE
 from agents.offline.plans.asking import Call, Failure, Result
 from agents.offline.plans.choosing import plan_answer
+from agents.offline.plans.models import plan_model_answer
 from agents.offline.plans.refusals import unavailable
+from agents.offline.reading.model_reading import ModelReading, read_models
 from agents.offline.reading.reader import Turn, read_question
+from agents.offline.reading.reading import Reading
 from backend.models import Facets
-from tools.found import StoreDescribed
+from tools.found import RegistryDescribed, StoreDescribed
 
 _KEPT_STORES = 4
-_MAX_STEPS = 8
+_MAX_STEPS = 7
+_DESCRIBE_REGISTRY = Call("describe_registry", {})
 
 
 def _utc_now() -> datetime:
@@ -35,7 +40,9 @@ def _utc_now() -> datetime:
 
 
 class OfflinePlanner(BaseChatModel):
-    """Answers questions about runs by rules: each call gives the next step of a plan, or the final answer.
+    """Answers questions about runs and registered models by rules.
+
+    Each call gives the next step of a plan, or the final answer.
 
     Attributes:
         now: Gives the moment a question is asked, with a time zone.
@@ -45,6 +52,7 @@ class OfflinePlanner(BaseChatModel):
     now: Callable[[], datetime] = Field(default=_utc_now, exclude=True)
     tools: frozenset[str] = frozenset()
     _stores: list[Names] = PrivateAttr(default_factory=list)
+    _registries: list[tuple[RegistryDescribed, ModelNames]] = PrivateAttr(default_factory=list)
 
     @property
     def _llm_type(self) -> str:
@@ -61,7 +69,7 @@ class OfflinePlanner(BaseChatModel):
             kwargs: Ignored, likewise.
         """
         bound = OfflinePlanner(now=self.now, tools=frozenset(map(_tool_name, tools)))
-        bound._stores = self._stores
+        bound._stores, bound._registries = self._stores, self._registries
         return bound
 
     def _generate(
@@ -77,26 +85,54 @@ class OfflinePlanner(BaseChatModel):
         start = _question_index(messages)
         question = str(messages[start].text)
         steps = _steps_taken(messages[start + 1 :])
+        earlier = _earlier_turns(messages[:start])
         if not steps:
-            return _calling([Call("describe_store", {})], start=start, step=0)
+            asks_registry = any(HINTS.search(text) for text in (question, *(turn.question for turn in earlier[-1:])))
+            calls = [Call("describe_store", {}), *([_DESCRIBE_REGISTRY] if asks_registry else [])]
+            return _calling(calls, start=start, step=0)
         described = steps[0][0]
         if not isinstance(described, StoreDescribed):
             return _answering(unavailable(described), start=start)
-        reading = read_question(
-            question,
-            self._names_of(described.facets),
-            now=self.now(),
-            earlier=_earlier_turns(messages[:start]),
-            writing=self.tools & {FLAG, NOTE},
-        )
-        plan = plan_answer(reading)
+        names = self._names_of(described.facets)
+        reading = read_question(question, names, now=self.now(), earlier=earlier, writing=self.tools & {FLAG, NOTE})
+        n_describing = 1
+        registry = next((found for found in steps[0] if isinstance(found, RegistryDescribed)), None)
+        if len(steps[0]) == 1 and _may_be_about_models(reading):
+            if len(steps) == 1:
+                return _calling([_DESCRIBE_REGISTRY], start=start, step=1)
+            n_describing = 2
+            registry = next((found for found in steps[1] if isinstance(found, RegistryDescribed)), None)
+        models = self._read_models(registry, reading, names, earlier) if registry is not None else None
+        plan = plan_answer(reading) if models is None else plan_model_answer(models)
         try:
             calls = next(plan)
-            for step in steps[1:_MAX_STEPS]:
+            for step in steps[n_describing : n_describing + _MAX_STEPS]:
                 calls = plan.send(step)
         except StopIteration as stop:
             return _answering(stop.value, start=start)
         return _calling(calls, start=start, step=len(steps))
+
+    def _read_models(
+        self, described: RegistryDescribed, reading: Reading, names: Names, earlier: Sequence[Turn]
+    ) -> ModelReading | None:
+        """Reads a question, and those before it, against the registry; None where the last is about runs."""
+        models = self._model_names_of(described)
+        before: ModelReading | None = None
+        for at, turn in enumerate(earlier):
+            read = read_question(turn.question, names, now=self.now(), earlier=earlier[max(0, at - 2) : at])
+            before = read_models(turn.question, models, read, names, earlier=before)
+        return read_models(reading.question, models, reading, names, earlier=before)
+
+    def _model_names_of(self, described: RegistryDescribed) -> ModelNames:
+        """Gives the indexed names of a registry; those of the last few are kept."""
+        for last, names in self._registries:
+            if last is described:
+                return names
+        known = next((names for last, names in self._registries if last == described), ModelNames(described))
+        # Under what was described last, so that the next step of the same question finds it at a glance.
+        kept = [pair for pair in self._registries if pair[1] is not known]
+        self._registries[:] = [(described, known), *kept][:_KEPT_STORES]
+        return known
 
     def _names_of(self, facets: Facets) -> Names:
         """Gives the indexed names of a store; those of the last few stores are kept."""
@@ -106,6 +142,12 @@ class OfflinePlanner(BaseChatModel):
             self._stores.insert(0, known)
             del self._stores[_KEPT_STORES:]
         return known
+
+
+def _may_be_about_models(reading: Reading) -> bool:
+    """Tells whether the names of the runs do not explain a question, so that the registry's may."""
+    is_explained = reading.intent != "unanswerable" and not reading.unknown and not reading.unread
+    return not reading.writing and (not is_explained or reading.facets.total == 0)
 
 
 def _question_index(messages: Sequence[BaseMessage]) -> int:

@@ -46,6 +46,14 @@ _SOURCE: Final = re.compile(
 )
 _CLAUSE_END: Final = re.compile(r"[;,]\s|\b(?:but|than|while|whereas|against|versus|vs|then|and)\b", re.IGNORECASE)
 _ID_BEFORE: Final = re.compile(r"\b(?=[0-9a-f-]*\d)[0-9a-f]{4,}(?:-[0-9a-f]+)*\b", re.IGNORECASE)
+_AGAINST: Final = re.compile(r"\b(?:from|over|than|against|versus|vs|above|below|to|with)\W*(?:its\s+|the\s+)?$", re.I)
+_LEVEL: Final = 0.05
+_LEVEL_NAMED: Final = re.compile(r"\blevels?\b|\bthreshold\b|\balpha\b|\bp\s*[<≤>≥]\s*$", re.IGNORECASE)
+_INTERVAL_NAMED: Final = re.compile(r"\binterval\b|\bCI\b|\bconfiden\w+")
+_OF_TEST: Final = re.compile(r"\bp(?:[- ]?values?)?\b|\binterval\b|\bCI\b|\bmean\b|\bto\s*$", re.IGNORECASE)
+_P_BELOW: Final = re.compile(
+    r"\bp(?:[- ]?values?)?\s*(?:is\s*|of\s*)?(?:[<≤]|below|under|less than)\s*$", re.IGNORECASE
+)
 _HYPHENATED: Final = re.compile(r"[\w.-]*[^\W\d][\w.]*-$")
 _NAME_BEFORE: Final = re.compile(
     r"([\w.@/-]+)[*`'\")\]]*(?:\s+(?:of|is|was|are|at|to|equals?|just|only|exactly)\b)*\s*[=:]?[\s*`'\"(]*$",
@@ -144,6 +152,40 @@ def run_before(claim: Claim) -> str | None:
     clause = _CLAUSE_END.split(claim.before)[-1]
     found = {match[0].lower() for match in _ID_BEFORE.finditer(clause)}
     return found.pop() if len(found) == 1 else None
+
+
+def clause_before(claim: Claim) -> str:
+    """Gives the clause before it, without what it is set against: all behind the last comma, "but" or "than"."""
+    return _CLAUSE_END.split(claim.before)[-1]
+
+
+def is_set_against(claim: Claim) -> bool:
+    """Tells whether it is what another number is set against: "from 0.4 to 0.6", "over its 0.4"."""
+    return _AGAINST.search(claim.before) is not None
+
+
+def is_convention(claim: Claim) -> bool:
+    """Tells whether it is how sure a test of models is by custom: the level of 5 %, the interval of 95 %."""
+    around = claim.before[-40:] + " " + claim.after[:30]
+    value = claim.value / 100 if claim.unit in ("%", "percent") else claim.value
+    if value == _LEVEL:
+        return _LEVEL_NAMED.search(around) is not None
+    return value == 1 - _LEVEL and _INTERVAL_NAMED.search(around) is not None
+
+
+def is_of_test(claim: Claim) -> bool:
+    """Tells whether the words close to it speak of a test of two models: a p-value, an interval, a mean."""
+    return _OF_TEST.search(claim.before[-40:]) is not None
+
+
+def counts_checkpoints(claim: Claim) -> bool:
+    """Tells whether it is said to be a number of checkpoints."""
+    return re.match(r"\s+checkpoints?\b", claim.after, re.IGNORECASE) is not None
+
+
+def is_p_value_bound(claim: Claim) -> bool:
+    """Tells whether a p-value is said to lie below it: "p < 0.001"."""
+    return _P_BELOW.search(claim.before) is not None
 
 
 def words_before(claim: Claim) -> list[str]:

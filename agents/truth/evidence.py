@@ -13,8 +13,18 @@ from typing import Any, Final
 
 from agents.fence import is_mark
 from agents.memory import Turn
+from agents.truth.models import ModelEvidence
+from agents.truth.registry_facts import facts_of
 from backend.models import Facets, MetricSeries, NamedCount, RunDetail, RunSummary
-from tools.found import ComparisonFound, DetailsFound, Found, NoteWritten, RunsFound, StoreDescribed
+from tools.found import (
+    ComparisonFound,
+    DetailsFound,
+    Found,
+    NoteWritten,
+    RegistryFound,
+    RunsFound,
+    StoreDescribed,
+)
 
 _NUMBER: Final = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 MEAN_OF: Final = "mean "
@@ -45,6 +55,7 @@ class Evidence:
         param_names: Which of the names of `values` are parameters.
         known_ids: Full ids of the runs that were returned, in this question or before; in order, without values.
         marked_before: Ids of the runs that an earlier question of the conversation marked.
+        models: What was returned of registered models.
     """
 
     found: list[Found] = field(default_factory=list)
@@ -58,6 +69,7 @@ class Evidence:
     param_names: set[str] = field(default_factory=set)
     known_ids: dict[str, None] = field(default_factory=dict)
     marked_before: set[str] = field(default_factory=set)
+    models: ModelEvidence = field(default_factory=ModelEvidence)
     _totals: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def add(self, found: Found, *, arguments: Mapping[str, Any]) -> None:
@@ -80,6 +92,8 @@ class Evidence:
                 self.free_text.append(previous or "")
             case StoreDescribed(facets):
                 self._add_facets(facets)
+            case _:
+                self._add_of_registry(found)
 
     def remember(self, turn: Turn) -> None:
         """Takes in what an earlier answer of the conversation held, which was checked then."""
@@ -207,6 +221,18 @@ class Evidence:
             for end in ends:
                 if end is not None:
                     self._add_value(name, end)
+
+    def _add_of_registry(self, found: RegistryFound) -> None:
+        self.models.add(found)
+        facts = facts_of(found)
+        self.counts |= facts.counts
+        self.names |= {*facts.names, *self.models.names.values(), *self.models.labels}
+        self.free_text += [*facts.texts, *(name for name in self.models.names.values() if " " in name)]
+        self.known_ids.update(facts.run_ids)
+        for moment in facts.moments:
+            self._add_moment(moment)
+        for name, number in facts.values:
+            self._add_value(name, number)
 
     def _count_differences(self, runs: Sequence[RunDetail]) -> None:
         self.counts.add(len(runs))

@@ -21,6 +21,8 @@ from agents.truth.claims import Claim, claims
 from agents.truth.deeds import false_deeds
 from agents.truth.evidence import Evidence
 from agents.truth.known import Known, plain
+from agents.truth.models import NamedModels
+from agents.truth.standings import false_standings
 from agents.wording import SHORT_ID_CHARS
 
 MAX_CLAIMS: Final = 2_000
@@ -56,21 +58,26 @@ class Guard:
         self._question = question.lower()
         self._run_ids = list(run_ids)
         self._asked_write = asked_write
+        self._named = NamedModels("", evidence.models)
 
     def objections(self, text: str) -> list[str]:
         """Says what of a text nothing returned bears out, the first of it; nothing when all of it stands."""
         focus = self._focus(text)
-        stated = list(itertools.islice(claims(text), MAX_CLAIMS + 1))
+        self._named = NamedModels(text, self._evidence.models)
+        stated = list(itertools.islice(claims(self._named.text), MAX_CLAIMS + 1))
         if len(stated) > MAX_CLAIMS:
             return [f"all after the first {MAX_CLAIMS} numbers, which are too many to be checked"]
         false = (claim.text[:_MAX_SHOWN_CHARS] for claim in stated if not self._stands(claim, focus))
         found = list(itertools.islice(_distinct(false), _MAX_OBJECTIONS))
-        return [*found, *false_deeds(text, self._evidence, asked=self._asked_write)]
+        models = self._evidence.models
+        said = false_standings(text, models, known=self._known.names, question=self._question)
+        return [*found, *said, *false_deeds(text, self._evidence, asked=self._asked_write)]
 
     def facts_in(self, text: str) -> Facts:
         """Gives what of a text a tool returned, or is made from what one did: no quotation, and no mere bound."""
         focus = self._focus(text)
-        unquoted = (claim for claim in claims(text) if claim.quotation is None)
+        self._named = NamedModels(text, self._evidence.models)
+        unquoted = (claim for claim in claims(self._named.text) if claim.quotation is None)
         plain = list(itertools.islice(unquoted, MAX_FACTS))
         return Facts(
             numbers=tuple(
@@ -158,6 +165,9 @@ class Guard:
         date = cues.date_part(claim)
         if date is not None:
             return any(date in moment for moment in self._evidence.moments) or self._is_asked_date(claim, date)
+        of_model = self._is_of_model(claim, focus) if self._evidence.models.names else None
+        if of_model is not None:
+            return of_model
         named = self._name_before(claim)
         if named is not None:
             own = self._known.values_of(cues.run_before(claim), named)
@@ -173,6 +183,25 @@ class Guard:
             or self._is_repeated(claim)
             or self._is_derived(claim, focus)
         )
+
+    def _is_of_model(self, claim: Claim, focus: Sequence[str]) -> bool | None:
+        """Tells whether a number is one of the registered model's that its clause names; None where none says so."""
+        if self._evidence.models.tests and cues.is_convention(claim):
+            return True
+        if self._evidence.models.tests and cues.is_p_value_bound(claim):
+            return any(value < claim.value for value in self._known.by_name.get("p", ()))
+        owner = self._named.owner_of(cues.clause_before(claim))
+        if owner is not None and claim.is_whole and cues.counts_checkpoints(claim):
+            return claim.value in self._evidence.models.checkpoints.get(owner, {claim.value})
+        own = self._evidence.models.values.get(owner or "")
+        if not own or claim.is_whole or cues.is_set_against(claim):
+            return None
+        name = cues.name_before(claim)
+        named = [number for known, number in own if known == name]
+        is_of_test = bool(derived.derivations(claim)) or cues.is_of_test(claim)
+        numbers = named or [number for known, number in own if known or is_of_test]
+        returned = sorted([*numbers, *self._known.by_name.get("", ())])
+        return self._was_returned(claim, returned) or self._is_repeated(claim) or self._is_derived(claim, focus)
 
     def _is_asked_date(self, claim: Claim, date: str) -> bool:
         """Tells whether a part of a date is one that the user or a filter asked for, and is not said to be a run's."""

@@ -135,11 +135,11 @@ def _stored(run: Mapping[str, Any]) -> StoredRun:
 
 
 @contextmanager
-def asking(store: Path) -> Iterator[httpx.Client]:
+def asking(store: Path, **settings: Any) -> Iterator[httpx.Client]:
     """Gives a client of the real application over a store, with no language model, at the golden set's moment."""
     moment = datetime.fromisoformat(_document()["now"])
     assistant = Assistant(lambda: AgentSettings(openai_api_key=None, openai_base_url=None), now=lambda: moment)
-    app = create_app(settings_for(store), assistant=assistant)
+    app = create_app(settings_for(store, **settings), assistant=assistant)
     with httpx.Client(transport=InProcess(app, client=("127.0.0.1", 50_000)), base_url="http://127.0.0.1") as client:
         yield client
     app.state.service.close()

@@ -166,7 +166,7 @@ def test_the_model_is_offered_what_it_may_use_and_sent_the_key(tmp_path: Path) -
     offered = set(tool_names(parrot.script.requests[0]))
     assert offered == {
         "list_runs", "leaderboard", "get_run_details", "compare_runs", "search_run_summaries", "describe_store",
-        "DraftAnswer",
+        "describe_registry", "rank_models", "compare_models", "check_significance", "get_model", "DraftAnswer",
     }  # fmt: skip
     assert parrot.script.requests[0]["model"] == "scripted"
     assert parrot.script.headers[0]["authorization"] == f"Bearer {KEY}"

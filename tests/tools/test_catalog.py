@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tests.backend.stores import write_runs
 from tests.tools.asking import WINE, ask, told
-from tools import functions
+from tools import functions, registry_functions
 from tools.catalog import TOOLS
 
 SEEDS = [
@@ -21,11 +21,13 @@ SEEDS = [
 ]
 """The names that the project was asked for."""
 
+OF_REGISTRY = ["describe_registry", "rank_models", "compare_models", "check_significance", "get_model"]
+
 BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
-def test_the_tools_have_the_names_asked_for_and_one_more() -> None:
-    assert sorted(BY_NAME) == sorted([*SEEDS, "describe_store"])
+def test_the_tools_have_the_names_asked_for_and_the_registry_has_its_own() -> None:
+    assert sorted(BY_NAME) == sorted([*SEEDS, "describe_store", *OF_REGISTRY])
     assert len(BY_NAME) == len(TOOLS)
 
 
@@ -36,7 +38,7 @@ def test_the_tools_that_write_are_marked_and_come_last() -> None:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_tool_is_its_function(name: str) -> None:
-    function = getattr(functions, name)
+    function = getattr(registry_functions if name in OF_REGISTRY else functions, name)
     parameters = dict(list(inspect.signature(function).parameters.items())[1:])
     fields = BY_NAME[name].arguments.model_fields
 
@@ -67,6 +69,14 @@ def test_a_tool_is_its_function(name: str) -> None:
         ("update_note", {"run_id": "one"}, "note"),
         ("update_note", {"run_id": "one", "note": "x" * 100_001}, "note"),
         ("describe_store", {"all": True}, "all"),
+        ("describe_registry", {"all": True}, "all"),
+        ("rank_models", {}, "metric"),
+        ("rank_models", {"metric": ""}, "metric"),
+        ("rank_models", {"metric": "acc", "top_k": 0}, "top_k"),
+        ("rank_models", {"metric": "acc", "order": "best"}, "order"),
+        ("compare_models", {"model_a": "a"}, "model_b"),
+        ("check_significance", {"model_a": "a", "model_b": "x" * 501}, "model_b"),
+        ("get_model", {"model": ""}, "model"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_named(name: str, arguments: dict[str, Any], wrong: str) -> None:
