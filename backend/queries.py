@@ -16,6 +16,7 @@ MAX_TEXT_CHARS = 1_000
 MAX_REPEATS = 50
 MAX_OFFSET = 2**31 - 1
 MAX_POINTS = 1_000_000
+MAX_CURVE_POINTS = 10_000
 
 Order = Literal["asc", "desc"]
 SORT_PATTERN = r"^(timestamp|duration|status|dataset_id|command|note|relevance|(metric|param):[^\x00]+)$"
@@ -240,6 +241,18 @@ class SeriesQuery(BaseModel):
         "over all points before any is thinned out. The number is how much of what was before is kept, 0 being "
         "nothing. Values that are not finite are passed over, and distances between steps do not count.",
         examples=[0.9],
+    )
+
+
+class CurvesQuery(SeriesQuery, CompareQuery):
+    """Which live series of which runs, and how many points of each."""
+
+    max_points: int | None = Field(
+        500,
+        ge=4,
+        le=MAX_CURVE_POINTS,
+        description="At most this many points of each series, as `GET /runs/{run_id}/metrics` thins them out.",
+        examples=[200],
     )
 
 

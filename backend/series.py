@@ -3,7 +3,7 @@
 Owns reading points and thinning. It must not keep a whole series in memory when only a part of it is asked for.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -29,17 +29,35 @@ def read_series(connection: Connection, run_id: str, query: SeriesQuery) -> dict
     Raises:
         UnknownMetricError: The run has no series of a name asked for.
     """
-    statement = (
-        select(metric_series.c.name, metric_series.c.series)
-        .where(metric_series.c.run_id == run_id)
-        .order_by(metric_series.c.series)
-    )
-    known: dict[str, int] = {row.name: row.series for row in connection.execute(statement)}
+    known = _known(connection, [run_id])[run_id]
     unknown = [name for name in query.name if name not in known]
     if unknown:
         likely = close_names(unknown[0], known)
         has = f"it has {list_names(likely)}" if likely else "it has none"
         raise UnknownMetricError(f"run {run_id} has no live metric {list_names(unknown)}; {has}", candidates=likely)
+    return _read(connection, known, query)
+
+
+def read_curves(connection: Connection, run_ids: Sequence[str], query: SeriesQuery) -> dict[str, dict[str, Answer]]:
+    """Gives the `MetricSeries` of several runs by full id and name, in the order asked; what a run lacks is absent."""
+    known = _known(connection, run_ids)
+    return {run_id: _read(connection, known[run_id], query) for run_id in run_ids}
+
+
+def _known(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Gives the numbers of the series of runs by run and name, in the order first logged."""
+    statement = (
+        select(metric_series.c.run_id, metric_series.c.name, metric_series.c.series)
+        .where(metric_series.c.run_id.in_(run_ids))
+        .order_by(metric_series.c.series)
+    )
+    known: dict[str, dict[str, int]] = {run_id: {} for run_id in run_ids}
+    for row in connection.execute(statement):
+        known[row.run_id][row.name] = row.series
+    return known
+
+
+def _read(connection: Connection, known: Mapping[str, int], query: SeriesQuery) -> dict[str, Answer]:
     wanted = query.name or known
     found = {
         name: _columns(_points(connection, series, query.max_points))

@@ -202,6 +202,14 @@ def metrics(
     return Call("GET", _run_path(run_id, "metrics"), reader(dict[str, MetricSeries]), query)
 
 
+def curves(
+    run_ids: Iterable[str], *, names: Iterable[str], max_points: int, smoothing: float | None
+) -> Call[dict[str, dict[str, MetricSeries]]]:
+    """`GET /runs/curves`."""
+    query = {"ids": list(run_ids), "name": list(names), "max_points": max_points, "smoothing": smoothing}
+    return Call("GET", "/runs/curves", reader(dict[str, dict[str, MetricSeries]]), query_of(query))
+
+
 def artifacts(run_id: str) -> Call[list[ArtifactInfo]]:
     """`GET /runs/{id}/artifacts`."""
     return Call("GET", _run_path(run_id, "artifacts"), reader(list[ArtifactInfo]))

@@ -215,6 +215,19 @@ class LabClient(_Client):
         """
         return self._send(calls.metrics(run_id, names=names, max_points=max_points, smoothing=smoothing))
 
+    def curves(
+        self, run_ids: Iterable[str], *, names: Iterable[str] = (), max_points: int, smoothing: float | None = None
+    ) -> dict[str, dict[str, MetricSeries]]:
+        """Gives the live series of several runs, at most `MAX_COMPARED_RUNS`, by run id and name.
+
+        Args:
+            run_ids: The runs; each has an entry, also one that has none of the series.
+            names: Which series; all of them unless given.
+            max_points: Thins each out to so many points, 10,000 at most, and keeps the extremes.
+            smoothing: Adds the moving average of all points, from 0 (none) to below 1.
+        """
+        return self._send(calls.curves(run_ids, names=names, max_points=max_points, smoothing=smoothing))
+
     def artifacts(self, run_id: str) -> list[ArtifactInfo]:
         """Lists what a run left behind, and whether it is still there."""
         return self._send(calls.artifacts(run_id))
@@ -379,6 +392,12 @@ class AsyncLabClient(_Client):
     ) -> dict[str, MetricSeries]:
         """See `LabClient.metrics`."""
         return await self._send(calls.metrics(run_id, names=names, max_points=max_points, smoothing=smoothing))
+
+    async def curves(
+        self, run_ids: Iterable[str], *, names: Iterable[str] = (), max_points: int, smoothing: float | None = None
+    ) -> dict[str, dict[str, MetricSeries]]:
+        """See `LabClient.curves`."""
+        return await self._send(calls.curves(run_ids, names=names, max_points=max_points, smoothing=smoothing))
 
     async def artifacts(self, run_id: str) -> list[ArtifactInfo]:
         """See `LabClient.artifacts`."""

@@ -31,7 +31,7 @@ from ui.grouping import default_grouping, grouped, groups_frame
 from ui.run_columns import is_place
 
 _FRESH_S: Final = 20.0
-_ALL_POINTS: Final = 10_000
+_ALL_POINTS: Final = 5_000
 """So many points one chart of curves may have, however many runs it shows."""
 _MOST_POINTS, _FEWEST_POINTS = 1000, 100
 _FEW_RUNS: Final = 24

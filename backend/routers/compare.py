@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from backend import db_utils, series_names
+from backend import db_utils, series, series_names
 from backend.contract import answer, only, problems
-from backend.models import CompareRequest, LongField, RunComparison, SeriesNames
-from backend.queries import CompareInFullQuery, CompareQuery, NoQuery
+from backend.models import CompareRequest, LongField, MetricSeries, RunComparison, SeriesNames
+from backend.queries import CompareInFullQuery, CompareQuery, CurvesQuery, NoQuery
 from backend.service import Service, TheService
 
 router = APIRouter(tags=["comparison"])
@@ -50,6 +50,21 @@ def name_series(service: TheService, query: Annotated[CompareQuery, Query()]) ->
     with service.reading() as reading:
         full_ids = db_utils.resolve_run_ids(reading.connection, query.ids)
         found = series_names.name_series(reading.connection, full_ids)
+    return answer(found)
+
+
+@router.get(
+    "/runs/curves",
+    operation_id="get_curves",
+    response_model=dict[str, dict[str, MetricSeries]],
+    responses=problems(404, 409, 503),
+    dependencies=[Depends(only(CurvesQuery))],
+)
+def get_curves(service: TheService, query: Annotated[CurvesQuery, Query()]) -> Response:
+    """Gives the live series of several runs by run id and name; a series that a run does not have is absent."""
+    with service.reading() as reading:
+        full_ids = db_utils.resolve_run_ids(reading.connection, query.ids)
+        found = series.read_curves(reading.connection, full_ids, query)
     return answer(found)
 
 

@@ -21,6 +21,7 @@ ENDPOINTS = {
     "GET /runs",
     "GET /runs/leaderboard",
     "GET /runs/compare",
+    "GET /runs/curves",
     "GET /runs/series",
     "POST /compare",
     "GET /runs/facets",

@@ -40,3 +40,24 @@ def test_a_beginning_that_several_runs_share_is_refused_with_them(client: httpx.
 @pytest.mark.parametrize("query", ["", "ids=", "&".join(f"ids={at}" for at in range(101))])
 def test_no_runs_or_too_many_are_refused(client: httpx.Client, three_runs: Path, query: str) -> None:
     assert client.get(f"/runs/series?{query}").status_code == 422
+
+
+def test_the_curves_of_runs_come_together_and_what_a_run_lacks_is_absent(
+    client: httpx.Client, three_runs: Path
+) -> None:
+    curves = client.get("/runs/curves?ids=b&ids=aa2&ids=aa1&name=loss&max_points=4&smoothing=0.5").json()
+    alone = {
+        run: client.get(f"/runs/{run}/metrics?name=loss&max_points=4&smoothing=0.5").json() for run in ("aa1", "aa2")
+    }
+    assert curves == {"b": {}, **alone}
+    assert list(curves) == ["b", "aa2", "aa1"]
+    assert list(client.get("/runs/curves?ids=aa1").json()["aa1"]) == ["loss", "lr"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("ids=nope", 404), ("ids=aa", 409), ("ids=b&max_points=3", 422), ("", 422)]
+)
+def test_curves_that_cannot_be_given_are_refused(
+    client: httpx.Client, three_runs: Path, query: str, status: int
+) -> None:
+    assert client.get(f"/runs/curves?{query}").status_code == status
