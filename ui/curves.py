@@ -3,11 +3,13 @@
 Owns loading through the client and pure functions on the table. It must not import Streamlit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Literal
 
+import numpy as np
 import pandas as pd
 
 from backend.models import MetricSeries
@@ -70,9 +72,10 @@ def load_curves(
     without = [run_id for run_id, series in live.items() if not series]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         asked = pool.map(lambda one: run_curves(client, one, wanted, max_points, smoothing=smoothing).frame, without)
-        filed = dict(zip(without, asked, strict=True))
-    found = [filed[run_id] if run_id in filed else curve_frame(run_id, series) for run_id, series in live.items()]
-    return pd.concat([empty_curves(), *found], ignore_index=True)
+        filed = list(asked)
+    found = pd.concat([curve_frame(live), *filed], ignore_index=True)
+    places = {run_id: place for place, run_id in enumerate(live)}
+    return found.sort_values("run", key=lambda runs: runs.map(places), kind="stable", ignore_index=True)
 
 
 def run_curves(
@@ -82,7 +85,7 @@ def run_curves(
     wanted = list(names)
     series = _live_series(client, run_id, wanted, {"max_points": max_points, "smoothing": smoothing or None})
     if series is not None:
-        return RunCurves(curve_frame(run_id, series), "live")
+        return RunCurves(curve_frame({run_id: series}), "live")
     file = read_metrics_file(client, run_id, max_points=max_points, smoothing=smoothing)
     if file is None:
         return RunCurves(empty_curves(), "none")
@@ -90,26 +93,26 @@ def run_curves(
     return RunCurves(_typed(rows.assign(run=run_id, time=float("nan"))), "file", file.name)
 
 
-def curve_frame(run_id: str, series: dict[str, MetricSeries]) -> pd.DataFrame:
-    """Gives the live series of a run as a curve table."""
-    parts = [
-        pd.DataFrame(
-            {
-                "series": name,
-                "step": one.steps,
-                "time": one.timestamps,
-                "value": one.values,
-                "smoothed": one.values if one.smoothed is None else one.smoothed,
-            }
-        )
-        for name, one in series.items()
-        if one.steps
-    ]
+def curve_frame(curves: Mapping[str, Mapping[str, MetricSeries]]) -> pd.DataFrame:
+    """Gives the live series of runs, by run and name, as a curve table."""
+    parts = [(run_id, name, one) for run_id, series in curves.items() for name, one in series.items() if one.steps]
     if not parts:
         return empty_curves()
-    frame = pd.concat(parts, ignore_index=True)
+    sizes = [len(one.steps) for _, _, one in parts]
+    smoothed = [one.values if one.smoothed is None else one.smoothed for _, _, one in parts]
+    frame = pd.DataFrame(
+        {
+            "run": np.repeat(np.array([run_id for run_id, _, _ in parts], dtype=object), sizes),
+            "series": np.repeat(np.array([name for _, name, _ in parts], dtype=object), sizes),
+            "step": list(chain.from_iterable(one.steps for _, _, one in parts)),
+            "time": list(chain.from_iterable(one.timestamps for _, _, one in parts)),
+            "value": list(chain.from_iterable(one.values for _, _, one in parts)),
+            "smoothed": list(chain.from_iterable(smoothed)),
+        }
+    )
     moments = pd.to_datetime(frame["time"], utc=True, format="ISO8601", errors="coerce")
-    return _typed(frame.assign(run=run_id, time=(moments - moments.min()).dt.total_seconds()))
+    begun = moments.groupby(frame["run"], sort=False).transform("min")
+    return _typed(frame.assign(time=(moments - begun).dt.total_seconds()))
 
 
 def empty_curves() -> pd.DataFrame:

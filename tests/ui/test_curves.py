@@ -68,7 +68,7 @@ def test_a_run_without_points_and_file_has_no_curves(server: str) -> None:
 def test_time_counts_from_the_first_point_and_words_become_numbers() -> None:
     moments = ["2026-01-01T00:00:01Z", None, "2026-01-01T00:00:03.500000Z"]
     series = MetricSeries(steps=[0, 1, 2], timestamps=moments, values=[1.0, "NaN", "Infinity"])
-    table = curve_frame("a", {"loss": series})
+    table = curve_frame({"a": {"loss": series}})
     assert table["time"].fillna(-1).tolist() == [0, -1, 2.5]
     assert table["value"].fillna(-1).tolist() == [1, -1, float("inf")]
 
