@@ -74,10 +74,10 @@ _PROBLEMS: Final = (
 
 
 def shown_addresses(client: LabClient) -> dict[str, str]:
-    """Gives the address of each picture by its name, made of the runs of the store.
+    """Gives the address of each picture by its name, made of the runs and models of the store.
 
     Raises:
-        ScreenshotError: The store holds too few runs.
+        ScreenshotError: The store holds too few runs or models.
     """
     study = client.leaderboard(METRIC, dataset_id=DATASET, top_k=_N_STUDY)
     if len(study) < _N_COMPARED:
@@ -85,6 +85,8 @@ def shown_addresses(client: LabClient) -> dict[str, str]:
     best = f"/run?id={study[0].run_id}"
     running = client.list_runs(status=["running"]).runs
     evaluated = client.registry.models(run=EVALUATION).models
+    if len(evaluated) < 2:  # noqa: PLR2004 - a comparison has two sides
+        raise ScreenshotError(f"the run {EVALUATION} of the registry has {len(evaluated)} models; two are compared")
     few, all_of_them = (f"/compare?{_ids(runs)}" for runs in (_spread(study), study))
     return {
         "home": "/",

@@ -7,23 +7,43 @@ from PIL import Image
 from backend.api import create_app
 from backend.config import Settings
 from lab_logger import start_run
+from lightml.registry import register_model
 from scripts.screenshots import ScreenshotError, compressed, shown_addresses
+from scripts.showcase import EVALUATION
 from tests.live_server import serving
 from tools.client import LabClient
 
 
-def test_the_pictures_show_the_runs_of_the_store(tmp_path: Path) -> None:
-    store = tmp_path / "runs.db"
+def _studied(store: Path) -> list[str]:
     runs = []
     for number in range(7):
         with start_run(store=store, dataset_id="digits") as run:
             run.log_metrics({"accuracy": number / 10})
         runs.append(run.run_id)
+    return runs
+
+
+def test_the_pictures_show_the_runs_and_models_of_the_store(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    runs = _studied(store)
+    models = [register_model(store, EVALUATION, name) for name in ("first", "second", "third")]
     with serving(create_app(Settings(db_path=store))) as url, LabClient(url) as client:
         addresses = shown_addresses(client)
     assert addresses["run"] == f"/run?id={runs[-1]}"
     assert addresses["compare"].count("ids=") == 6
-    assert {"home", "runs", "leaderboard", "assistant"} <= addresses.keys()
+    assert addresses["models-compare"].endswith(f"models={models[0]}&models={models[1]}")
+    assert {"home", "runs", "leaderboard", "models", "assistant"} <= addresses.keys()
+
+
+def test_a_store_without_models_says_that_they_are_missing(tmp_path: Path) -> None:
+    store = tmp_path / "runs.db"
+    _studied(store)
+    with (
+        serving(create_app(Settings(db_path=store))) as url,
+        LabClient(url) as client,
+        pytest.raises(ScreenshotError, match="has 0 models"),
+    ):
+        shown_addresses(client)
 
 
 def test_a_store_with_too_little_to_show_says_what_is_missing(tmp_path: Path) -> None:
