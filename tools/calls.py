@@ -130,6 +130,7 @@ class Call(Generic[Answer]):
         query: The query parameters, in order; a repeated name is a repeated parameter.
         body: What is sent as JSON, or None.
         read_timeout_s: How long the answer is waited for, in seconds; as long as any other unless given.
+        changes_nothing: Whether asking twice is as good as asking once; every GET is such, whatever this says.
     """
 
     method: str
@@ -138,6 +139,7 @@ class Call(Generic[Answer]):
     query: tuple[tuple[str, str], ...] = ()
     body: Mapping[str, object] | None = None
     read_timeout_s: float | None = None
+    changes_nothing: bool = False
 
 
 def health() -> Call[Health]:
@@ -181,7 +183,8 @@ def activity(from_timestamp: str | None, to_timestamp: str | None) -> Call[list[
 def compare(run_ids: Iterable[str], leave_out: Iterable[LongField]) -> Call[RunComparison]:
     """`POST /compare`, which has no limit on the length of an address."""
     body: dict[str, object] = {"run_ids": [sendable(run_id) for run_id in run_ids]}
-    return Call("POST", "/compare", reader(RunComparison), body=body | {"leave_out": list(leave_out)})
+    body["leave_out"] = list(leave_out)
+    return Call("POST", "/compare", reader(RunComparison), body=body, changes_nothing=True)
 
 
 def get_run(run_id: str) -> Call[RunDetail]:

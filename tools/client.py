@@ -43,7 +43,11 @@ TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=30.0, pool=10.0)
 longer still."""
 
 CONNECT_RETRIES = 2
-"""How often a connection that was not made is tried again. A request that was sent is never sent again."""
+"""How often a connection that was not made is tried again."""
+
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+"""What a request meets on an idle connection that the server closes at that moment, or while the server starts anew. A
+request that changes nothing is sent once more, on a new connection; one that may change something never is."""
 
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
 """An idle connection is given up before the server closes it, after 5 s, under a request that is on its way."""
@@ -72,6 +76,15 @@ class _Client:
             return self._timeout
         return httpx.Timeout(connect=TIMEOUT.connect, read=call.read_timeout_s, write=TIMEOUT.write, pool=TIMEOUT.pool)
 
+    def _request_of(self, call: Call[Answer]) -> dict[str, Any]:
+        return {
+            "method": call.method,
+            "url": call.path,
+            "params": call.query,
+            "json": call.body,
+            "timeout": self._timeout_of(call),
+        }
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """Raises what httpx says about the way to the server as errors of this package."""
@@ -95,6 +108,10 @@ class _Client:
             f"no ai-lab server answers at {self.base_url} ({why}); start it with `make serve`, "
             "or set LAB_SERVER_URL to where it is"
         )
+
+
+def _may_repeat(call: Call[Any]) -> bool:
+    return call.method == "GET" or call.changes_nothing
 
 
 def _check_size(response: httpx.Response, max_bytes: int | None, *, received: int = 0) -> None:
@@ -301,9 +318,14 @@ class LabClient(_Client):
         return self._send(calls.agent_status())
 
     def _send(self, call: Call[Answer]) -> Answer:
-        timeout = self._timeout_of(call)
+        request = self._request_of(call)
         with self._translated():
-            response = self._http.request(call.method, call.path, params=call.query, json=call.body, timeout=timeout)
+            try:
+                response = self._http.request(**request)
+            except _BROKEN:
+                if not _may_repeat(call):
+                    raise
+                response = self._http.request(**request)
         calls.check(response)
         return call.read(response)
 
@@ -454,10 +476,13 @@ class AsyncLabClient(_Client):
         return await self._send(calls.agent_status())
 
     async def _send(self, call: Call[Answer]) -> Answer:
-        timeout = self._timeout_of(call)
+        request = self._request_of(call)
         with self._translated():
-            response = await self._http.request(
-                call.method, call.path, params=call.query, json=call.body, timeout=timeout
-            )
+            try:
+                response = await self._http.request(**request)
+            except _BROKEN:
+                if not _may_repeat(call):
+                    raise
+                response = await self._http.request(**request)
         calls.check(response)
         return call.read(response)

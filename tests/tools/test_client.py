@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, TCPServer, ThreadingTCPServer
 from typing import Any
 
 import httpx
@@ -328,20 +329,46 @@ def test_a_write_that_was_sent_is_not_sent_again() -> None:
     assert received == [{"note": "once"}]
 
 
+class _ClosesOnceUnderRequest(BaseRequestHandler):
+    """Answers the first request and closes the connection under the second, as a server does with an idle one."""
+
+    has_closed = False
+
+    def handle(self) -> None:
+        answer = b'{"status": "ok", "project": "x"}'
+        while self.request.recv(65536):
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer) + answer)
+            if not _ClosesOnceUnderRequest.has_closed:
+                _ClosesOnceUnderRequest.has_closed = True
+                self.request.recv(65536)
+                return
+
+
+def test_a_connection_that_the_server_closed_under_a_question_is_made_anew() -> None:
+    with ThreadingTCPServer(("127.0.0.1", 0), _ClosesOnceUnderRequest) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        with LabClient(f"http://127.0.0.1:{server.server_address[1]}") as client:
+            assert [client.health().project for _ in range(3)] == ["x"] * 3
+        server.shutdown()
+        thread.join()
+    assert _ClosesOnceUnderRequest.has_closed
+
+
 @contextmanager
 def _answering(answer: bytes) -> Iterator[str]:
-    """Stands for another program: takes one connection, sends these bytes, and hangs up."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """Stands for another program: takes connections, sends these bytes on each, and hangs up."""
 
-        def serve() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(65536)
-                connection.sendall(answer)
+    class SayIt(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            self.request.sendall(answer)
 
-        thread = threading.Thread(target=serve)
+    with TCPServer(("127.0.0.1", 0), SayIt) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
         thread.join()
 
 
