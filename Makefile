@@ -28,8 +28,8 @@ serve: $(STAMP)  ## Start the server (HOST=127.0.0.1 PORT=8000)
 ui: $(STAMP)  ## Start the dashboard of the server at LAB_SERVER_URL (UI_PORT=8501)
 	@$(BIN)/python -m streamlit run stream.py --server.port $(UI_PORT)
 
-test: $(STAMP)  ## Run all tests, the browser's last; a Chromium is installed if there is none (ARGS="-k name" passes options on)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP)  ## Run all tests, in a process per core; a Chromium is installed if there is none (ARGS="-k name" passes options on)
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 $(ARGS)
 
 e2e: $(STAMP)  ## Run only the tests that drive the dashboard with a real browser (ARGS passes options on)
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)

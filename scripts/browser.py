@@ -3,9 +3,11 @@
 Owns where browsers are looked for and how one is installed. It opens no page.
 """
 
+import contextlib
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,9 @@ _PLACES: Final = (
 _START_LIMIT_S: Final = 60.0
 _INSTALL_LIMIT_S: Final = 300.0
 """For so long each command may run: a download that a network swallows is given up, and the next way is tried."""
+
+_LOCK: Final = Path(__file__).resolve().parents[1] / "build" / "browser.lock"
+_WAIT_LIMIT_S: Final = 4 * _INSTALL_LIMIT_S
 
 _QUIET: Final = (
     "--disable-background-networking",
@@ -65,11 +70,15 @@ def find_or_install(own: Path) -> Path:
         NoBrowserError: There is none, and none could be installed.
     """
     found = find(own)
-    complaints: list[str] = []
-    ways = _installations(own)
-    while found is None and (commands := next(ways, None)):
-        complaints += _tried(commands)
+    if found is not None:
+        return found
+    with _one_at_a_time():
         found = find(own)
+        complaints: list[str] = []
+        ways = _installations(own)
+        while found is None and (commands := next(ways, None)):
+            complaints += _tried(commands)
+            found = find(own)
     if found is None:
         raise NoBrowserError(
             "no Chromium or Chrome answers, and none could be installed; install one with `sudo apt install chromium`, "
@@ -77,6 +86,18 @@ def find_or_install(own: Path) -> Path:
             + "\n".join(complaints)
         )
     return found
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Waits until no other process of this checkout installs a browser.
+
+    The lock is that of a SQLite file, which the end of a process frees on every system, whatever ended it.
+    """
+    _LOCK.parent.mkdir(exist_ok=True)
+    with contextlib.closing(sqlite3.connect(_LOCK, timeout=_WAIT_LIMIT_S, isolation_level=None)) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
 
 
 def find(own: Path) -> Path | None:

