@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, or_, select
 
+from backend.dialects import holds, indexed_name, indexed_value, text_matches
 from backend.models import Status
 from backend.queries import RunQuery
 from backend.tables import run_index, run_metrics, run_params, run_state, run_tags, run_text
@@ -19,7 +20,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _EXACT_INTEGERS = 2**53
 _WORD_BREAK = re.compile(r"[\s\x00]+")
-_LIKE_ESCAPE = "\\"
 
 Dead = Collection[str]
 """Runs that the store still calls running though their process is gone."""
@@ -51,15 +51,20 @@ def conditions(query: RunQuery, *, dead: Dead) -> list[Condition]:
 
 def has_metric(name: str, *, low: float | None = None, high: float | None = None) -> Condition:
     """The runs whose final metric is a finite number, within bounds where given, which are included."""
-    holds = [run_metrics.c.name == name]
+    fits = [run_metrics.c.name == indexed_name(name)]
     if low is not None:
-        holds.append(run_metrics.c.value >= low)
+        fits.append(run_metrics.c.value >= low)
     if high is not None:
-        holds.append(run_metrics.c.value <= high)
+        fits.append(run_metrics.c.value <= high)
     return Condition(
-        _any_row(select(1).where(run_metrics.c.run_id == run_index.c.run_id, *holds)),
-        select(run_metrics.c.run_id).where(*holds),
+        _any_row(select(1).where(run_metrics.c.run_id == run_index.c.run_id, *fits)),
+        select(run_metrics.c.run_id).where(*fits),
     )
+
+
+def on_dataset(dataset_id: str) -> ColumnElement[bool]:
+    """The condition that a run used a dataset."""
+    return run_index.c.dataset_id == indexed_name(dataset_id)
 
 
 def status_of(dead: Dead) -> ColumnElement[str]:
@@ -71,28 +76,21 @@ def status_of(dead: Dead) -> ColumnElement[str]:
     )
 
 
-def text_matches(query: str) -> ColumnElement[bool] | None:
-    """The condition on `run_text` that all words of a text occur, the last one as a beginning; None when it has none.
-
-    Any text is safe: each word is quoted for FTS5.
-    """
-    words = [word.replace('"', '""') for word in _WORD_BREAK.split(query) if any(map(str.isalnum, word))]
-    if not words:
-        return None
-    expression = " ".join(f'"{word}"' for word in words) + "*"
-    return literal_column("run_text.run_text").op("MATCH", is_comparison=True)(expression)
+def search_words(query: str) -> list[str]:
+    """Gives the words of a text that can be searched for: those with a letter or a digit in them."""
+    return [word for word in _WORD_BREAK.split(query) if any(map(str.isalnum, word))]
 
 
 def _dataset(query: RunQuery, dead: Dead) -> list[Condition]:
-    return [] if query.dataset_id is None else [Condition(run_index.c.dataset_id == query.dataset_id)]
+    return [] if query.dataset_id is None else [Condition(on_dataset(query.dataset_id))]
 
 
 def _command(query: RunQuery, dead: Dead) -> list[Condition]:
-    return [] if query.command_substring is None else [Condition(_holds(run_index.c.command, query.command_substring))]
+    return [] if query.command_substring is None else [Condition(holds(run_index.c.command, query.command_substring))]
 
 
 def _note(query: RunQuery, dead: Dead) -> list[Condition]:
-    return [] if query.note_substring is None else [Condition(_holds(run_index.c.note, query.note_substring))]
+    return [] if query.note_substring is None else [Condition(holds(run_index.c.note, query.note_substring))]
 
 
 def _from(query: RunQuery, dead: Dead) -> list[Condition]:
@@ -149,14 +147,14 @@ def _params(query: RunQuery, dead: Dead) -> list[Condition]:
 
 
 def _has_param(name: str, value: str) -> Condition:
-    run_ids = select(run_params.c.run_id).where(run_params.c.name == name, _is_value(value))
+    run_ids = select(run_params.c.run_id).where(run_params.c.name == indexed_name(name), _is_value(value))
     return Condition(_any_row(run_ids.where(run_params.c.run_id == run_index.c.run_id)), run_ids)
 
 
 def _is_value(text: str) -> ColumnElement[bool]:
     """A number is compared as one, because its text in the store is rounded; integers are in there digit by digit."""
     number = _exact_number(text)
-    same_text = run_params.c.text == text
+    same_text = run_params.c.text == indexed_value(text)
     if _INTEGER.fullmatch(text) and number is None:
         return same_text
     same_text = and_(run_params.c.number.is_(None), same_text)
@@ -174,9 +172,10 @@ def _exact_number(text: str) -> float | None:
 def _words(query: RunQuery, dead: Dead) -> list[Condition]:
     if query.q is None:
         return []
-    matches = text_matches(query.q)
-    if matches is None:
+    words = search_words(query.q)
+    if not words:
         return [Condition(false())]
+    matches = text_matches(words)
     rows = select(run_text.c.rowid).where(matches)
     state_row = run_state.c.run_id == run_index.c.run_id
     return [
@@ -192,14 +191,6 @@ def _words(query: RunQuery, dead: Dead) -> list[Condition]:
 def _any_row(rows: Select[Any]) -> ColumnElement[bool]:
     """The condition that a query about one row of `run_index` finds something."""
     return exists(rows.correlate(run_index))
-
-
-def _holds(column: ColumnElement[str | None], text: str) -> ColumnElement[bool]:
-    """The condition that a text occurs; SQLite's LIKE takes ASCII letters of either case as equal."""
-    escaped = text
-    for character in (_LIKE_ESCAPE, "%", "_"):
-        escaped = escaped.replace(character, _LIKE_ESCAPE + character)
-    return column.like(f"%{escaped}%", escape=_LIKE_ESCAPE)
 
 
 def has_time() -> ColumnElement[bool]:

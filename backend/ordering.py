@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, case, not_, true
 
-from backend.filters import Dead, has_metric, status_of, text_matches
+from backend.dialects import indexed_name, relevance, text_matches
+from backend.filters import Dead, has_metric, search_words, status_of
 from backend.queries import Order, RunQuery
 from backend.tables import run_index, run_metrics, run_params, run_state, run_text
 
@@ -49,7 +50,8 @@ def legs(query: RunQuery, *, dead: Dead) -> list[Leg]:
 
 def _by_metric(name: str, order: Order) -> list[Leg]:
     ranked = run_metrics.join(run_index, run_index.c.run_id == run_metrics.c.run_id)
-    has_it = Leg(ranked, run_metrics.c.name == name, (_directed(run_metrics.c.value, order), *_NEWEST_FIRST))
+    is_this = run_metrics.c.name == indexed_name(name)
+    has_it = Leg(ranked, is_this, (_directed(run_metrics.c.value, order), *_NEWEST_FIRST))
     return [has_it, Leg(run_index, not_(has_metric(name).where), _NEWEST_FIRST)]
 
 
@@ -79,7 +81,7 @@ def _by_status(query: RunQuery, dead: Dead) -> list[Leg]:
 
 def _by_param(name: str, order: Order) -> Leg:
     """Numbers come before texts when ascending, after them when descending; equal numbers are equal however spelled."""
-    is_this = and_(run_params.c.run_id == run_index.c.run_id, run_params.c.name == name)
+    is_this = and_(run_params.c.run_id == run_index.c.run_id, run_params.c.name == indexed_name(name))
     keys = (
         run_params.c.run_id.is_(None),
         _directed(run_params.c.number.is_(None), order),
@@ -90,15 +92,14 @@ def _by_param(name: str, order: Order) -> Leg:
 
 
 def _by_relevance(query: RunQuery, dead: Dead) -> list[Leg]:
-    """FTS5 ranks by BM25, in which the best match has the lowest number."""
-    matches = text_matches(query.q or "")
-    if matches is None:
+    words = search_words(query.q or "")
+    if not words:
         return [Leg(run_index, true(), _NEWEST_FIRST)]
     rows = run_text.join(run_state, run_state.c.seq == run_text.c.rowid).join(
         run_index, run_index.c.run_id == run_state.c.run_id
     )
     best_first = "asc" if query.order == "desc" else "desc"
-    return [Leg(rows, matches, (_directed(run_text.c.rank, best_first), *_NEWEST_FIRST))]
+    return [Leg(rows, text_matches(words), (_directed(relevance(words), best_first), *_NEWEST_FIRST))]
 
 
 def _with_state() -> FromClause:

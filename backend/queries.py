@@ -266,6 +266,14 @@ class ArtifactQuery(BaseModel):
     )
 
 
+class NotesQuery(BaseModel):
+    """How much of a note's history."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: int = Field(100, ge=1, le=1_000, description="At most so many changes, the newest ones.", examples=[100])
+
+
 class NoQuery(BaseModel):
     """No parameters at all."""
 

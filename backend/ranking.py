@@ -5,10 +5,10 @@ wide `manifests`.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, select
 
+from backend.dialects import indexed_name
 from backend.queries import LeaderboardQuery
 from backend.tables import run_index, run_metrics
 
@@ -31,8 +31,7 @@ def find_leaders(connection: Connection, query: LeaderboardQuery) -> list[str]:
     """
     leaders = _leaders_in_window(connection, query)
     if leaders is None:
-        ranked = select(run_metrics.c.run_id, run_metrics.c.value).where(run_metrics.c.name == query.metric_name)
-        leaders = _best_of(connection, ranked, query, [run_index.c.dataset_id == query.dataset_id])
+        leaders = _best_of(connection, _having(query.metric_name), query, run_index.c.dataset_id)
     return [run_id for run_id, _ in leaders]
 
 
@@ -40,9 +39,9 @@ def _leaders_in_window(connection: Connection, query: LeaderboardQuery) -> Seque
     """Gives the leaders if the very best runs are sure to hold them all, else None."""
     value = run_metrics.c.value
     by_value = value.desc() if query.order == "desc" else value.asc()
-    ranked = select(run_metrics.c.run_id, value).where(run_metrics.c.name == query.metric_name).order_by(by_value)
+    ranked = _having(query.metric_name).order_by(by_value)
     # The empty text keeps the database from starting at the dataset's index instead of at the window.
-    leaders = _best_of(connection, ranked.limit(_WINDOW), query, [run_index.c.dataset_id + "" == query.dataset_id])
+    leaders = _best_of(connection, ranked.limit(_WINDOW), query, run_index.c.dataset_id + "")
     edge = connection.execute(ranked.with_only_columns(value).offset(_WINDOW).limit(1)).scalar()
     if edge is None:
         return leaders
@@ -52,15 +51,19 @@ def _leaders_in_window(connection: Connection, query: LeaderboardQuery) -> Seque
 
 
 def _best_of(
-    connection: Connection, ranked: Select[Any], query: LeaderboardQuery, on_dataset: Sequence[ColumnElement[bool]]
+    connection: Connection, ranked: Select[str, float], query: LeaderboardQuery, dataset: ColumnElement[str]
 ) -> Sequence[Leader]:
     best = ranked.subquery("best")
     value = best.c.value.desc() if query.order == "desc" else best.c.value.asc()
     statement = select(best.c.run_id, best.c.value).join(run_index, run_index.c.run_id == best.c.run_id)
     if query.dataset_id is not None:
-        statement = statement.where(*on_dataset)
+        statement = statement.where(dataset == indexed_name(query.dataset_id))
     if query.has_artifacts is not None:
         statement = statement.where(run_index.c.has_artifacts == int(query.has_artifacts))
     newest_first = (run_index.c.started_at.desc(), run_index.c.run_id)
     rows = connection.execute(statement.order_by(value, *newest_first).limit(query.top_k))
     return [(run_id, number) for run_id, number in rows]
+
+
+def _having(metric_name: str) -> Select[str, float]:
+    return select(run_metrics.c.run_id, run_metrics.c.value).where(run_metrics.c.name == indexed_name(metric_name))

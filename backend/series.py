@@ -6,9 +6,8 @@ Owns reading points and thinning. It must not keep a whole series in memory when
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import isfinite
-from typing import Any
 
-from sqlalchemy import Connection, CursorResult, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from backend.errors import UnknownMetricError, close_names, list_names
 from backend.queries import SeriesQuery
@@ -117,17 +116,23 @@ def _points(connection: Connection, series: int, max_points: int | None) -> Iter
     size, numbers = 0, 0
     if max_points is not None:
         size, numbers = connection.execute(select(func.count(), func.count(metric_points.c.value)).where(is_this)).one()
-    points = _rows(connection.execute(statement))
+    points = _rows(connection, statement)
     if max_points is None:
         return points
     return thin_out(points, size=size, max_points=max_points, has_nan=numbers < size)
 
 
-def _rows(result: CursorResult[Any]) -> Iterator[Point]:
+def _rows(connection: Connection, points: Select[int, int, float | None]) -> Iterator[Point]:
     """Gives the rows as the driver does: a row object for each would take longer than everything else."""
-    while rows := result.cursor.fetchmany(_FETCHED_AT_ONCE):
+    step, page = metric_points.c.step, points.limit(_FETCHED_AT_ONCE)
+    while True:
+        result = connection.execute(page)
+        rows: Sequence[Point] = result.cursor.fetchall()
+        result.close()
         yield from rows
-    result.close()
+        if len(rows) < _FETCHED_AT_ONCE:
+            return
+        page = points.where(step > rows[-1][0]).limit(_FETCHED_AT_ONCE)
 
 
 def _columns(points: Iterable[Point]) -> Answer:

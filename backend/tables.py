@@ -3,7 +3,7 @@
 Owns names and types alone. What the tables mean, and how they are made, is in `lab_logger/schema`.
 """
 
-from sqlalchemy import Column, Float, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Integer, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -29,7 +29,7 @@ manifests = Table(
 run_state = Table(
     "run_state",
     metadata,
-    Column("seq", Integer, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
     Column("run_id", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("started_at", Text),
@@ -39,6 +39,8 @@ run_state = Table(
     Column("error", Text),
     Column("project", Text),
     Column("parent_run_id", Text),
+    Column("created_by", Text),
+    Column("is_presumed", Integer, nullable=False),
 )
 
 run_index = Table(
@@ -76,7 +78,7 @@ run_tags = Table(
     Column("tag", Text, primary_key=True),
 )
 
-run_text = Table("run_text", metadata, Column("rowid", Integer, primary_key=True), Column("rank", Float))
+run_text = Table("run_text", metadata, Column("rowid", BigInteger, primary_key=True))
 
 artifacts = Table(
     "artifacts",
@@ -85,16 +87,17 @@ artifacts = Table(
     Column("position", Integer, primary_key=True),
     Column("path", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("size_bytes", Integer),
+    Column("size_bytes", BigInteger),
     Column("sha256", Text),
     Column("media_type", Text),
     Column("recorded_at", Text, nullable=False),
+    Column("is_remote", Integer, nullable=False),
 )
 
 metric_series = Table(
     "metric_series",
     metadata,
-    Column("series", Integer, primary_key=True),
+    Column("series", BigInteger, primary_key=True),
     Column("run_id", Text, nullable=False),
     Column("name", Text, nullable=False),
 )
@@ -102,8 +105,48 @@ metric_series = Table(
 metric_points = Table(
     "metric_points",
     metadata,
-    Column("series", Integer, primary_key=True),
-    Column("step", Integer, primary_key=True),
-    Column("timestamp", Integer, nullable=False),
+    Column("series", BigInteger, primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("timestamp", BigInteger, nullable=False),
     Column("value", Float),
+)
+
+artifact_files = Table(
+    "artifact_files",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+)
+
+objects = Table(
+    "objects",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("stored_at", Text, nullable=False),
+)
+
+note_changes = Table(
+    "note_changes",
+    metadata,
+    Column("change_id", BigInteger, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("changed_at", Text, nullable=False),
+    Column("changed_by", Text),
+    Column("former_note", Text),
+    Column("note", Text),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", BigInteger, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("token_sha256", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("revoked_at", Text),
 )

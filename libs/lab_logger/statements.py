@@ -40,7 +40,7 @@ UPDATE manifests SET final_metrics_json = :final_metrics_json, artifacts_json = 
 WHERE run_id = :run_id"""
 FINISH_STATE = """
 UPDATE run_state SET status = :status, finished_at = :finished_at, heartbeat_at = :finished_at,
-                     duration_s = :duration_s, error = :error
+                     duration_s = :duration_s, error = :error, is_presumed = 0
 WHERE run_id = :run_id"""
 SET_DATASET = "UPDATE manifests SET dataset_id = :dataset_id WHERE run_id = :run_id"
 SET_NOTE = "UPDATE manifests SET note = :note WHERE run_id = :run_id"
@@ -53,6 +53,19 @@ VALUES (:run_id, :position, :path, :kind, :size_bytes, :sha256, :media_type, :re
 ON CONFLICT (run_id, position) DO UPDATE SET
     path = excluded.path, kind = excluded.kind, size_bytes = excluded.size_bytes, sha256 = excluded.sha256,
     media_type = excluded.media_type, recorded_at = excluded.recorded_at"""
+ADD_ARTIFACT_FILE = """
+INSERT INTO artifact_files (run_id, position, path, size_bytes, sha256)
+VALUES (:run_id, :position, :path, :size_bytes, :sha256)
+ON CONFLICT (run_id, position, path) DO UPDATE SET size_bytes = excluded.size_bytes, sha256 = excluded.sha256"""
+MARK_ARTIFACT_REMOTE = "UPDATE artifacts SET is_remote = 1 WHERE run_id = :run_id AND position = :position"
+CLEAR_ARTIFACT_FILES = "DELETE FROM artifact_files WHERE run_id = :run_id AND position = :position"
+RECORD_OBJECT = """
+INSERT INTO objects (sha256, size_bytes, stored_at) VALUES (:sha256, :size_bytes, :stored_at)
+ON CONFLICT (sha256) DO NOTHING"""
+SET_CREATOR = "UPDATE run_state SET created_by = :created_by WHERE run_id = :run_id AND created_by IS NULL"
+ADD_NOTE_CHANGE = """
+INSERT INTO note_changes (run_id, changed_at, changed_by, former_note, note)
+SELECT run_id, :changed_at, :changed_by, note, :note FROM manifests WHERE run_id = :run_id"""
 ADD_SERIES = "INSERT INTO metric_series (run_id, name) VALUES (:run_id, :name) ON CONFLICT (run_id, name) DO NOTHING"
 ADD_POINT_BY_NAME = """
 INSERT INTO metric_points (series, step, timestamp, value)
@@ -60,11 +73,16 @@ SELECT series, :step, :timestamp, :value FROM metric_series WHERE run_id = :run_
 ON CONFLICT (series, step) DO UPDATE SET timestamp = excluded.timestamp, value = excluded.value"""
 BEAT = "UPDATE run_state SET heartbeat_at = :heartbeat_at WHERE run_id = :run_id AND status = 'running'"
 MARK_KILLED = """
-UPDATE run_state SET status = 'killed', finished_at = :finished_at, duration_s = :duration_s
+UPDATE run_state SET status = 'killed', finished_at = :finished_at, duration_s = :duration_s, is_presumed = 1
 WHERE run_id = :run_id AND status = 'running'"""
+REVIVE = """
+UPDATE run_state SET status = 'running', finished_at = NULL, duration_s = NULL, heartbeat_at = :heartbeat_at,
+                     is_presumed = 0
+WHERE run_id = :run_id AND status = 'killed' AND is_presumed = 1"""
 FILL_METRICS = """
 UPDATE manifests SET final_metrics_json = :final_metrics_json
 WHERE run_id = :run_id AND (final_metrics_json IS NULL OR final_metrics_json = '{}')"""
+CLEAR_METRICS = "UPDATE manifests SET final_metrics_json = '{}' WHERE run_id = :run_id"
 
 WRITES: Mapping[str, str] = {
     "insert_manifest": INSERT_MANIFEST,
@@ -96,6 +114,9 @@ SPOOL_POSITION = "SELECT position FROM applied_spools WHERE spool_id = :spool_id
 ADVANCE_SPOOL = """
 INSERT INTO applied_spools (spool_id, position, applied_at) VALUES (:spool_id, :position, :applied_at)
 ON CONFLICT (spool_id) DO UPDATE SET position = excluded.position, applied_at = excluded.applied_at"""
+KNOW_SPOOL = """
+INSERT INTO applied_spools (spool_id, position, applied_at) VALUES (:spool_id, :position, :applied_at)
+ON CONFLICT (spool_id) DO NOTHING"""
 RECORD_VERSION = "INSERT INTO schema_versions (version, applied_at) VALUES (:version, :applied_at)"
 
 RUNNING_LEASES = """

@@ -9,6 +9,7 @@ import pytest
 from backend.api import create_app
 from backend.config import Settings
 from backend.service import Service
+from tests.backend.stores import place_in, url_at
 
 Ask = Callable[..., httpx.Client]
 
@@ -41,6 +42,8 @@ def settings_for(store: Path, **given: Any) -> Settings:
         "project_root": store.parent,
         "busy_timeout_s": 5.0,
         "api_token": None,
+        "database_url": url_at(store),
+        "artifact_uri": None,
         "allowed_hosts": (),
         "cors_origins": (),
         "artifact_roots": (),
@@ -48,10 +51,22 @@ def settings_for(store: Path, **given: Any) -> Settings:
     return Settings(**{**independent, "db_path": store, **given})
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sqlite: a test about the SQLite file; others run on each database")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Has every test that uses a store run on each database."""
+    if "database" in metafunc.fixturenames:
+        is_about_the_file = metafunc.definition.get_closest_marker("sqlite") is not None
+        metafunc.parametrize("database", ["sqlite"] if is_about_the_file else ["sqlite", "postgresql"])
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """Where a test's store is; nothing is there yet."""
-    return tmp_path / "manifests" / "manifests.db"
+def store(database: str, tmp_path: Path) -> Iterator[Path]:
+    """Where a test's store is, a SQLite file or what stands for a PostgreSQL database; nothing is there yet."""
+    with place_in(tmp_path, database) as path:
+        yield path
 
 
 @pytest.fixture

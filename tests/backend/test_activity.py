@@ -44,8 +44,8 @@ def test_a_run_whose_process_is_gone_counts_as_killed(client: httpx.Client, stor
 
 @settings(SUITE, max_examples=25)
 @given(rows=stores())
-def test_counts_what_lists_of_runs_count(rows: list[Row]) -> None:
-    with client_of(rows) as client:
+def test_counts_what_lists_of_runs_count(database: str, rows: list[Row]) -> None:
+    with client_of(rows, database) as client:
         for day in client.get("/runs/activity").json():
             for status in STATUSES:
                 asked = {"from_timestamp": day["day"], "to_timestamp": day["day"], "status": status}

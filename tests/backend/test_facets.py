@@ -67,8 +67,8 @@ def test_lists_some_values_of_a_parameter_that_has_many_and_counts_them_all(clie
 
 @settings(SUITE, max_examples=25)
 @given(rows=stores())
-def test_counts_what_a_loop_counts(rows: list[Row]) -> None:
-    with client_of(rows) as client:
+def test_counts_what_a_loop_counts(database: str, rows: list[Row]) -> None:
+    with client_of(rows, database) as client:
         found = client.get("/runs/facets").json()
     runs = [run for run, _ in rows]
     assert found["total"] == len(runs)

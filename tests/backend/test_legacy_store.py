@@ -11,6 +11,7 @@ import pytest
 from lab_logger import statements
 from tests.backend.stores import execute
 
+pytestmark = pytest.mark.sqlite
 SCHEMA = """
 CREATE TABLE manifests (
     run_id TEXT PRIMARY KEY, timestamp TEXT, git_hash TEXT, git_diff TEXT, command TEXT, python_version TEXT,

@@ -4,6 +4,7 @@ import threading
 from pathlib import Path
 
 import httpx
+import pytest
 
 from backend.api import create_app
 from lab_logger import start_run
@@ -12,6 +13,7 @@ from tests.backend.stores import StoredRun, write_runs
 from tests.live_server import serving
 
 
+@pytest.mark.sqlite
 def test_a_run_is_seen_while_it_lives_and_when_it_has_ended(client: httpx.Client, store: Path, tmp_path: Path) -> None:
     (tmp_path / "curve.csv").write_text("epoch,loss\n")
     with start_run({"lr": 0.1, "api_key": "hunter2"}, dataset_id="iris", tags=["baseline"], store=store) as run:

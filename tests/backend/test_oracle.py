@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from backend import ranking, search
 from backend.api import create_app
 from tests.backend.conftest import InProcess, settings_for
-from tests.backend.stores import StoredRun, write_runs
+from tests.backend.stores import StoredRun, place_in, write_runs
 
 SUITE = settings(
     derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -152,8 +152,10 @@ leaderboard_queries = st.fixed_dictionaries(
 
 @settings(SUITE, max_examples=80)
 @given(rows=stores(), asked=st.lists(queries(), min_size=15, max_size=25), few=few_runs)
-def test_lists_exactly_the_runs_that_a_loop_finds(rows: list[Row], asked: list[dict[str, Any]], few: int) -> None:
-    with patch.object(search, "_FEW_RUNS", few), client_of(rows) as client:
+def test_lists_exactly_the_runs_that_a_loop_finds(
+    database: str, rows: list[Row], asked: list[dict[str, Any]], few: int
+) -> None:
+    with patch.object(search, "_FEW_RUNS", few), client_of(rows, database) as client:
         for query in asked:
             answer = client.get("/runs", params=query)
             assert answer.status_code == 200, answer.text
@@ -169,8 +171,10 @@ def test_lists_exactly_the_runs_that_a_loop_finds(rows: list[Row], asked: list[d
 @given(
     rows=stores(), asked=st.lists(leaderboard_queries, min_size=4, max_size=8), window=st.sampled_from([1, 5, 2_000])
 )
-def test_ranks_exactly_the_runs_that_a_loop_finds(rows: list[Row], asked: list[dict[str, Any]], window: int) -> None:
-    with patch.object(ranking, "_WINDOW", window), client_of(rows) as client:
+def test_ranks_exactly_the_runs_that_a_loop_finds(
+    database: str, rows: list[Row], asked: list[dict[str, Any]], window: int
+) -> None:
+    with patch.object(ranking, "_WINDOW", window), client_of(rows, database) as client:
         known = {name for run, _ in rows for name in METRICS if number_of(run.metrics.get(name)) is not None}
         for query in asked:
             name = query["metric_name"]
@@ -187,9 +191,9 @@ def test_ranks_exactly_the_runs_that_a_loop_finds(rows: list[Row], asked: list[d
 
 @settings(SUITE, max_examples=30)
 @given(rows=stores(), text=st.text(max_size=12) | texts)
-def test_any_text_can_be_searched_for(rows: list[Row], text: str) -> None:
+def test_any_text_can_be_searched_for(database: str, rows: list[Row], text: str) -> None:
     text = text.replace("\x00", "")
-    with client_of(rows) as client:
+    with client_of(rows, database) as client:
         for sort in ("timestamp", "relevance"):
             answer = client.get("/runs", params={"q": text, "sort": sort, "limit": 500})
             assert answer.status_code == 200, answer.text
@@ -198,8 +202,8 @@ def test_any_text_can_be_searched_for(rows: list[Row], text: str) -> None:
 
 @settings(SUITE, max_examples=30)
 @given(rows=stores(), words=st.lists(st.sampled_from(["svm", "ärger", "lr", "50"]), min_size=1, max_size=2))
-def test_searches_for_whole_words_in_every_text_of_a_run(rows: list[Row], words: list[str]) -> None:
-    with client_of(rows) as client:
+def test_searches_for_whole_words_in_every_text_of_a_run(database: str, rows: list[Row], words: list[str]) -> None:
+    with client_of(rows, database) as client:
         answer = client.get("/runs", params={"q": " ".join(words), "limit": 500})
         found = {run["run_id"] for run in answer.json()}
     for run, _ in rows:
@@ -209,9 +213,9 @@ def test_searches_for_whole_words_in_every_text_of_a_run(rows: list[Row], words:
 
 
 @contextmanager
-def client_of(rows: list[Row]) -> Iterator[httpx.Client]:
-    with tempfile.TemporaryDirectory() as folder:
-        store = write_runs(Path(folder, "manifests.db"), [run for run, _ in rows])
+def client_of(rows: list[Row], database: str) -> Iterator[httpx.Client]:
+    with tempfile.TemporaryDirectory() as folder, place_in(Path(folder), database) as store:
+        write_runs(store, [run for run, _ in rows])
         app = create_app(settings_for(store))
         with httpx.Client(transport=InProcess(app, client=("127.0.0.1", 1)), base_url="http://127.0.0.1") as client:
             yield client

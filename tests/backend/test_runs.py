@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from backend.models import RunSummary
-from tests.backend.stores import DEAD, StoredRun, execute, write_runs
+from tests.backend.stores import DEAD, StoredRun, execute, url_at, write_runs
 
 SUMMARY = {
     "run_id",
@@ -35,6 +35,7 @@ DETAIL = SUMMARY | {
     "error",
     "project",
     "parent_run_id",
+    "created_by",
 }
 FIRST = "aaaa1111-0000-4000-8000-000000000001"
 SECOND = "aaaa2222-0000-4000-8000-000000000002"
@@ -93,12 +94,18 @@ def test_lists_say_how_long_runs_took_and_their_tags(client: httpx.Client, store
             StoredRun("c", status="failed", duration_s=0.0, metrics={"m": 1.0}, tags=("a",)),
         ],
     )
-    execute(store, "INSERT INTO run_tags (run_id, tag) VALUES ('b', X'6F6464')")
-    expected = {"a": (2.5, ["a", "x", 'ünïcode " [1]']), "b": (None, ["odd"]), "c": (0.0, ["a"])}
+    expected = {"a": (2.5, ["a", "x", 'ünïcode " [1]']), "b": (None, []), "c": (0.0, ["a"])}
     runs = client.get("/runs").json()
     assert {run["run_id"]: (run["duration_s"], run["tags"]) for run in runs} == expected
     (best,) = client.get("/runs/leaderboard?metric_name=m").json()
     assert (best["duration_s"], best["tags"]) == expected["c"]
+
+
+@pytest.mark.sqlite
+def test_a_tag_that_another_program_stored_as_bytes_is_read_as_text(client: httpx.Client, store: Path) -> None:
+    write_runs(store, [StoredRun("a")])
+    execute(store, "INSERT INTO run_tags (run_id, tag) VALUES ('a', X'6F6464')")
+    assert client.get("/runs/a").json()["tags"] == ["odd"]
 
 
 def test_a_leaderboard_counts_all_that_rank_when_asked(client: httpx.Client, three_runs: Path) -> None:
@@ -118,7 +125,7 @@ def test_an_empty_store_has_no_runs_and_nothing_to_rank(client: httpx.Client, st
     assert client.get("/runs/leaderboard", params={"metric_name": "accuracy"}).json() == []
     assert client.get("/runs/facets").json()["total"] == 0
     assert client.get("/runs/facets").json()["params"] == []
-    assert store.exists()
+    assert client.get("/version").json()["schema_version"] == 2
 
 
 def test_pages_follow_one_another_without_gap_or_repeat(client: httpx.Client, store: Path) -> None:
@@ -381,7 +388,7 @@ def test_what_is_not_there_and_what_is_not_possible_are_problems_too(client: htt
     assert "/nothing" in problem(client.get("/nothing"), 404)
     answer = client.delete("/runs")
     assert "GET" in problem(answer, 405)
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, POST"
     problem(client.post("/runs/leaderboard"), 405)
 
 
@@ -410,12 +417,12 @@ def test_health_is_exactly_this(client: httpx.Client) -> None:
     assert client.get("/health").json() == {"status": "ok", "project": "test-lab"}
 
 
-def test_version_says_what_is_served(client: httpx.Client, store: Path) -> None:
+def test_version_says_what_is_served(client: httpx.Client, store: Path, database: str) -> None:
     assert client.get("/version").json() == {
         "version": "0.1.0",
-        "store_kind": "sqlite",
-        "store_path": str(store),
-        "schema_version": 1,
+        "store_kind": database,
+        "store_path": url_at(store) or str(store),  # a URL without a password
+        "schema_version": 2,
         "store_error": None,
     }
 

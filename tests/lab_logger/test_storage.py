@@ -33,7 +33,7 @@ def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     with closing(open_database(path, busy_timeout_s=1)) as connection:
         connection.execute("INSERT INTO schema_versions VALUES (99, 'later')")
-    with pytest.raises(SchemaTooNewError, match="schema version 99, this lab_logger knows 1; upgrade lab_logger"):
+    with pytest.raises(SchemaTooNewError, match="schema version 99, this lab_logger knows 2; upgrade lab_logger"):
         open_database(path, busy_timeout_s=1)
 
 
