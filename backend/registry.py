@@ -1,12 +1,12 @@
-"""The model registry behind `/registry`: which file it is, and the library's answers made ready to be sent.
+"""The model registry behind `/registry`: where it is, and the library's answers made ready to be sent.
 
-Owns what it means that a file or its tables are not there yet: lists are empty, and the first model makes them. All
+Owns what it means that a database or its tables are not there yet: lists are empty, and the first model makes them. All
 else is `lightml`. What needs SciPy or openpyxl is imported when it is first asked for. It must not know HTTP.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,10 +22,9 @@ from backend.registry_queries import (
     StatsQuery,
 )
 from backend.shapes import Answer
-from lab_logger.storage import open_database
 from lightml import compare, lineage, overview, pivot
 from lightml.checkpoints import register_checkpoint
-from lightml.connections import ensure, writing
+from lightml.connections import Place, close, ensure, writing
 from lightml.deletion import delete_model
 from lightml.errors import RegistryMissingError
 from lightml.lookup import find_models
@@ -49,20 +48,20 @@ class Registry:
     for and there is no registry yet.
 
     Args:
-        path: The registry's file.
-        store_path: The tracker's store, which may be the same file.
-        busy_timeout_s: How long making the store waits for another writer, in seconds.
+        place: The registry's database.
+        store_place: The tracker's store, which may be the same database.
+        make_store: Makes the store where it is missing.
     """
 
-    def __init__(self, path: Path, *, store_path: Path, busy_timeout_s: float) -> None:
-        self._path = path
-        self._store_path = store_path
-        self._busy_timeout_s = busy_timeout_s
+    def __init__(self, place: Place, *, store_place: Place, make_store: Callable[[], object]) -> None:
+        self._place = place
+        self._store_place = store_place
+        self._make_store = make_store
 
     def facets(self) -> Answer:
         """Gives `RegistryFacets`."""
         try:
-            return overview.facets(self._path)
+            return overview.facets(self._place)
         except RegistryMissingError:
             return _NO_MODELS
 
@@ -70,7 +69,7 @@ class Registry:
         """Gives a page of `ModelSummary`, and how many fit in all."""
         try:
             return overview.find_summaries(
-                self._path,
+                self._place,
                 run_name=query.run,
                 text=query.q,
                 source_run_id=query.source_run_id,
@@ -82,14 +81,14 @@ class Registry:
 
     def model(self, model_id: int) -> Answer:
         """Gives `ModelDetail`."""
-        return overview.model_details(self._path, model_id)
+        return overview.model_details(self._place, model_id)
 
     def register(self, entry: AnyModelEntry) -> tuple[Answer, bool]:
         """Registers a model; gives `RegisteredModel`, and whether it is new."""
-        if self._path == self._store_path:
-            # The tracker's store has its own schema, and whoever makes the file makes all of it.
-            open_database(self._path, busy_timeout_s=self._busy_timeout_s).close()
-        ensure(self._path)
+        if self._place == self._store_place:
+            # The tracker's store has its own schema, and whoever makes the database makes all of it.
+            self._make_store()
+        ensure(self._place)
         if isinstance(entry, RunModelEntry):
             return self._register_from_run(entry)
         model_id, is_new = self._register_by_name(entry)
@@ -98,18 +97,18 @@ class Registry:
     def delete(self, model_id: int) -> Answer:
         """Deletes a model; gives `DeletedModel`."""
         model = self.model(model_id)
-        return delete_model(self._path, model["model_name"], model["run_name"]).model_dump(mode="json")
+        return delete_model(self._place, model["model_name"], model["run_name"]).model_dump(mode="json")
 
     def register_checkpoint(self, entry: CheckpointEntry) -> Answer:
         """Registers a checkpoint, or finds it; gives `Checkpoint`."""
-        checkpoint_id = register_checkpoint(self._path, entry.run_name, entry.model_name, entry.step, entry.path)
-        return overview.checkpoint(self._path, checkpoint_id)
+        checkpoint_id = register_checkpoint(self._place, entry.run_name, entry.model_name, entry.step, entry.path)
+        return overview.checkpoint(self._place, checkpoint_id)
 
     def metrics(self, query: MetricsQuery) -> tuple[list[Answer], int]:
         """Gives a page of `FoundMetric`, and how many fit in all."""
         try:
             return overview.find_metrics(
-                self._path,
+                self._place,
                 model=query.model,
                 family=query.family,
                 metric=query.metric,
@@ -123,7 +122,7 @@ class Registry:
     def log_metric(self, entry: MetricEntry) -> Answer:
         """Logs a metric; gives `LoggedMetric`."""
         status = add_metric(
-            self._path,
+            self._place,
             entry.family,
             entry.metric_name,
             entry.value,
@@ -143,7 +142,7 @@ class Registry:
         """
         try:
             names = [self._name(model) for model in query.models] or None
-            table = pivot.pivot(self._path, query.run, query.family, names, query.checkpoints)
+            table = pivot.pivot(self._place, query.run, query.family, names, query.checkpoints)
         except RegistryMissingError:
             if query.models or query.run is not None or query.family is not None:
                 raise
@@ -162,7 +161,7 @@ class Registry:
     def compare(self, query: ModelPairQuery) -> Answer:
         """Gives `ModelComparison`."""
         model_a, model_b = self._name(query.model_a), self._name(query.model_b)
-        result = compare.compare_models(self._path, model_a, model_b, query.run, query.family)
+        result = compare.compare_models(self._place, model_a, model_b, query.run, query.family)
         return _sendable_document({**result.to_dict(), "model_a": query.model_a, "model_b": query.model_b})
 
     def stats(self, query: StatsQuery) -> Answer:
@@ -171,15 +170,15 @@ class Registry:
 
         model_a, model_b = self._name(query.model_a), self._name(query.model_b)
         return _sendable_document(
-            compare_models_stats(self._path, model_a, model_b, query.family, query.metric, run_name=query.run)
+            compare_models_stats(self._place, model_a, model_b, query.family, query.metric, run_name=query.run)
         )
 
     def leaderboard(self, query: ModelLeaderboardQuery) -> Answer:
         """Gives `ModelLeaderboard`."""
         from lightml.ranking import leaderboard
 
-        found = leaderboard(self._path, query.family, query.metric, query.run, query.order)
-        ids = {(model.run_name, model.model_name): model.id for model in list_models(self._path, query.run)}
+        found = leaderboard(self._place, query.family, query.metric, query.run, query.order)
+        ids = {(model.run_name, model.model_name): model.id for model in list_models(self._place, query.run)}
         # A model that was deleted between the two readings is not on the board any more.
         rows = [
             {**row, "model_id": ids[row["run"], row["model"]]}
@@ -191,7 +190,7 @@ class Registry:
     def lineage(self, run_name: str | None) -> Answer:
         """Gives `Lineage`."""
         try:
-            return lineage.graph(self._path, run_name).model_dump(mode="json")
+            return lineage.graph(self._place, run_name).model_dump(mode="json")
         except RegistryMissingError:
             if run_name is not None:
                 raise
@@ -202,11 +201,16 @@ class Registry:
         from lightml.export import export_excel
 
         with TemporaryDirectory(prefix="lightml-") as folder:
-            return export_excel(self._path, Path(folder) / "registry.xlsx", run_name).read_bytes()
+            return export_excel(self._place, Path(folder) / "registry.xlsx", run_name).read_bytes()
+
+    def close(self) -> None:
+        """Closes the connections that are kept; the next request opens new ones."""
+        close(self._place)
+        close(self._store_place)
 
     def _register_by_name(self, entry: ModelEntry) -> tuple[int, bool]:
         run_name, model_name = entry.run_name, entry.model_name
-        with writing(self._path) as connection:
+        with writing(self._place) as connection:
             known = {model.model_name for model in find_models(connection, model_name, run_name)}
             run_id = put_run(connection, run_name)
             parent_id = find_parent(connection, run_name, model_name, entry.parent_name, entry.parent_id)
@@ -214,14 +218,14 @@ class Registry:
         return model_id, model_name not in known
 
     def _register_from_run(self, entry: RunModelEntry) -> tuple[Answer, bool]:
-        known = {model.id for model in list_models(self._path)}
+        known = {model.id for model in list_models(self._place)}
         result = register_run_model(
-            self._path,
+            self._place,
             entry.from_run,
             entry.model_name,
             entry.run_name,
             artifact=entry.artifact,
-            store=self._store_path,
+            store=self._store_place,
             parent_name=entry.parent_name,
             allow_failed=entry.allow_failed,
             force=entry.force,
@@ -232,7 +236,7 @@ class Registry:
     def _name(self, model: str) -> str:
         """Gives a model's name as the library takes it, also for `id:NUMBER`."""
         reference = _REFERENCE.fullmatch(model)
-        return model if reference is None else overview.name_of(self._path, int(reference[1]))
+        return model if reference is None else overview.name_of(self._place, int(reference[1]))
 
 
 def _blocks(rows: Sequence[PivotRow]) -> list[Block]:

@@ -4,10 +4,9 @@ Owns what tells one checkpoint from another: its model, its step and its path.
 """
 
 import os
-import sqlite3
 from numbers import Integral
 
-from lightml.connections import Database, reading, writing
+from lightml.connections import Connection, Database, reading, writing
 from lightml.entries import check_text
 from lightml.errors import AmbiguousNameError, InvalidEntryError, UnknownNameError
 from lightml.lookup import find_model, find_run_id
@@ -17,7 +16,7 @@ _MAX_STEP = 2**63 - 1
 _COLUMNS = "checkpoint.id, model_id, step, checkpoint.path, created_at"
 _FIND = f"""
     SELECT {_COLUMNS} FROM checkpoint
-    WHERE model_id = :model AND step = :step AND (:hint IS NULL OR instr(coalesce(path, ''), :hint) > 0)
+    WHERE model_id = :model AND step = :step AND (:hint IS NULL OR ${{instr}}(coalesce(path, ''), :hint) > 0)
     ORDER BY id
 """
 
@@ -98,14 +97,12 @@ def list_checkpoints(db: Database, model_name: str, run_name: str | None = None)
     with reading(db) as connection:
         model = find_model(connection, model_name, run_name)
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM checkpoint WHERE model_id = ? ORDER BY step, path", (model.id,)
+            f"SELECT {_COLUMNS} FROM checkpoint WHERE model_id = ? ORDER BY step, path NULLS FIRST", (model.id,)
         )
         return [CheckpointRecord(**dict(row)) for row in rows]
 
 
-def checkpoint_by_id(
-    connection: sqlite3.Connection, checkpoint_id: int, run_name: str | None = None
-) -> CheckpointRecord:
+def checkpoint_by_id(connection: Connection, checkpoint_id: int, run_name: str | None = None) -> CheckpointRecord:
     """Gives the checkpoint of an id.
 
     Raises:

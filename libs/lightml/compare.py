@@ -4,11 +4,10 @@ Owns what a difference of two values means. The shapes of the answer are in `mod
 """
 
 import math
-import sqlite3
 from typing import Final
 
 from lab_logger.directions import better_order
-from lightml.connections import Database, reading
+from lightml.connections import Connection, Database, reading
 from lightml.errors import UnknownNameError
 from lightml.lookup import find_model, metrics_of_model
 from lightml.models.compare import CompareResult, MetricDelta, Verdict
@@ -52,7 +51,7 @@ def compare_models(
 
 
 def metrics_by_key(
-    connection: sqlite3.Connection, model_names: tuple[str, ...], run_name: str | None, family: str | None
+    connection: Connection, model_names: tuple[str, ...], run_name: str | None, family: str | None
 ) -> list[dict[Key, float]]:
     """Gives the values of each model's own metrics, in the order they were logged.
 

@@ -5,10 +5,9 @@ tables' own cascade.
 """
 
 import os
-import sqlite3
 from pathlib import Path
 
-from lightml.connections import Database, locate, writing
+from lightml.connections import Connection, Database, locate, writing
 from lightml.errors import RegistryUnavailableError
 from lightml.lookup import find_model
 from lightml.models.delete import DeleteResult
@@ -23,7 +22,8 @@ def delete_model(db: Database, model_name: str, run_name: str | None = None) -> 
     """Deletes one model, its checkpoints, and the metrics and scores of both.
 
     Models made from it stay and keep their `parent_id`: they are orphans. The link `models/<model_name>` beside the
-    registry is removed, unless another run has a model of that name; what the link points at is left alone.
+    registry's file is removed, unless another run has a model of that name; what the link points at is left alone. A
+    PostgreSQL database has no such links.
 
     Args:
         db: The registry's file.
@@ -44,11 +44,13 @@ def delete_model(db: Database, model_name: str, run_name: str | None = None) -> 
         )
         connection.execute("DELETE FROM model WHERE id = ?", (model.id,))
         if not _count(connection, "SELECT count(*) FROM model WHERE model_name = :name", name=model.model_name):
-            _remove_link(locate(db).parent / "models", model.model_name)
+            place = locate(db)
+            if isinstance(place, Path):
+                _remove_link(place.parent / "models", model.model_name)
     return result
 
 
-def _count(connection: sqlite3.Connection, statement: str, **values: object) -> int:
+def _count(connection: Connection, statement: str, **values: object) -> int:
     return int(connection.execute(statement, values).fetchone()[0])
 
 

@@ -4,12 +4,12 @@ Owns the tree below and nothing else. The leaves that name something missing or 
 what code written against earlier versions catches.
 
     LightMLError
-    ├── RegistryError                   about the file
+    ├── RegistryError                   about the file or the database
     │   ├── RegistryMissingError        there is no such file, or it holds no registry (also a FileNotFoundError)
     │   ├── NotARegistryError           the file is no SQLite database
     │   ├── RegistryOutdatedError       an earlier version made it; `lightml migrate` brings it up to date
     │   ├── RegistryExistsError         a registry is there already (also a FileExistsError)
-    │   └── RegistryUnavailableError    locked, read-only or full
+    │   └── RegistryUnavailableError    locked, read-only, full or out of reach
     ├── UnknownNameError                no such run, model, checkpoint, metric or family (also a ValueError)
     ├── AmbiguousNameError              more than one fits; says which, and how to choose (also a ValueError)
     ├── DashboardError                  the dashboard cannot start, or ended by itself
@@ -24,7 +24,7 @@ class LightMLError(Exception):
 
 
 class RegistryError(LightMLError):
-    """Something about the file itself."""
+    """Something about the file or the database itself."""
 
 
 class RegistryMissingError(RegistryError, FileNotFoundError):
@@ -44,7 +44,7 @@ class RegistryExistsError(RegistryError, FileExistsError):
 
 
 class RegistryUnavailableError(RegistryError):
-    """The registry cannot be read or written now: locked, read-only or full."""
+    """The registry cannot be read or written now: locked, read-only, full, or on a server that cannot be used."""
 
 
 class UnknownNameError(LightMLError, ValueError):

@@ -8,7 +8,6 @@ import contextlib
 import io
 import os
 import re
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lab_logger.directions import better_order
+from lightml.connections import Connection
 from lightml.database import Database, locate, reading
 from lightml.errors import InvalidEntryError
 from lightml.lookup import find_run_id
@@ -89,7 +89,7 @@ def export_excel(db_path: Database, output_path: str | os.PathLike[str], run_nam
     return path
 
 
-def _read(connection: sqlite3.Connection, run_name: str | None) -> dict[str, _Family]:
+def _read(connection: Connection, run_name: str | None) -> dict[str, _Family]:
     families: dict[str, _Family] = defaultdict(_Family)
     for row in connection.execute(_ROWS, {"run": run_name}):
         family = families[row["family"]]

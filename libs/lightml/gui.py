@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
-from lightml.database import Database, locate, reading
+from lightml.database import Address, Database, Place, locate, reading
 from lightml.errors import DashboardError
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -64,12 +64,12 @@ class Dashboard:
     Attributes:
         url: The page with the models, for a browser on this machine.
         server_url: The server that the page asks; only this machine reaches it.
-        db_path: The registry it shows.
+        place: The registry it shows.
     """
 
     url: str
     server_url: str
-    db_path: Path
+    place: Place
     _processes: Sequence[_Process]
 
     def wait(self) -> NoReturn:
@@ -91,7 +91,8 @@ def serving(db: Database = None, *, host: str = _LOOPBACK, port: int = 5050) -> 
     SIGTERM and SIGHUP end the block too, when it runs in the main thread.
 
     Args:
-        db: The registry's file; None for the tracker's store.
+        db: The registry's file or address; None for the tracker's store. An address is that of a server's whole
+            database: the dashboard shows its runs too.
         host: The address the dashboard listens at.
         port: The dashboard's port.
 
@@ -100,14 +101,14 @@ def serving(db: Database = None, *, host: str = _LOOPBACK, port: int = 5050) -> 
         RegistryError: There is no such registry, or it cannot be used.
     """
     with reading(db):
-        path = locate(db)
+        place = locate(db)
     _check_installed()
     _check_free(host, port)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_ending_on_signals())
         server_port = _free_port()
         server_url = f"http://{_LOOPBACK}:{server_port}"
-        environment = _environment(db, path, server_url)
+        environment = _environment(db, place, server_url)
         listen = ["--host", _LOOPBACK, "--port", str(server_port), "--no-proxy-headers", "--log-level", "warning"]
         server = _start(stack, "server", ["uvicorn", "backend.api:app", *listen], environment, f"{server_url}/health")
         address = _address(host, port)
@@ -117,7 +118,7 @@ def serving(db: Database = None, *, host: str = _LOOPBACK, port: int = 5050) -> 
         pages = _start(stack, "dashboard", command, environment, f"{address}/_stcore/health")
         for process in (server, pages):
             _await_health(process)
-        yield Dashboard(f"{address}{_PAGE}", server_url, path, (server, pages))
+        yield Dashboard(f"{address}{_PAGE}", server_url, place, (server, pages))
 
 
 def _check_installed() -> None:
@@ -158,19 +159,22 @@ def _address(host: str, port: int) -> str:
     return f"http://{name}:{port}"
 
 
-def _environment(db: Database, path: Path, server_url: str) -> dict[str, str]:
+def _environment(db: Database, place: Place, server_url: str) -> dict[str, str]:
     """Gives the settings of both processes; a key of their own keeps others on this machine out of the server."""
     token = secrets.token_urlsafe()
     search_path = [str(CHECKOUT / "libs"), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {
-        "LIGHTML_DB": str(path),
         "LAB_SERVER_URL": server_url,
         "API_TOKEN": token,
         "LAB_API_TOKEN": token,
         "PYTHONPATH": os.pathsep.join(search_path),
     }
-    if db is None:
-        settings["DB_PATH"] = str(path)
+    if isinstance(place, Address):
+        settings |= {"DATABASE_URL": place.url, "LIGHTML_DB": ""}
+    else:
+        settings["LIGHTML_DB"] = str(place)
+        if db is None:
+            settings["DB_PATH"] = str(place)
     return {**os.environ, **settings}
 
 

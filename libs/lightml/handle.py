@@ -6,12 +6,11 @@ stays in this run; a model whose scores are read is looked for in this run first
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from lightml import checkpoints, deletion, metrics, registry, tracker
 from lightml import search as searching
-from lightml.connections import Database, locate
+from lightml.connections import Database, Place, locate
 from lightml.errors import InvalidEntryError
 from lightml.models.delete import DeleteResult
 from lightml.models.tracker import RunModelResult
@@ -21,7 +20,7 @@ class LightMLHandle:
     """One run of a registry.
 
     Attributes:
-        db: The registry's file, as an absolute path.
+        db: Where the registry is: its file, as an absolute path, or its address.
         run_name: The run's name.
     """
 
@@ -29,7 +28,7 @@ class LightMLHandle:
         """Makes the registry and the run where they are missing.
 
         Args:
-            db: The registry's file; None for the tracker's own store.
+            db: The registry's file or `postgresql://` address; None for the tracker's own store.
             run_name: The run's name.
 
         Raises:
@@ -37,7 +36,7 @@ class LightMLHandle:
             InvalidEntryError: The name is blank.
         """
         registry.create_run(db, run_name)
-        self.db: Path = locate(db)
+        self.db: Place = locate(db)
         self.run_name = run_name
 
     def register_model(

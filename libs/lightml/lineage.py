@@ -3,12 +3,11 @@
 Owns the graph of models. It reads; that no model descends from itself is kept by `registry`, which writes.
 """
 
-import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lightml.connections import Database, reading
+from lightml.connections import Connection, Database, reading
 from lightml.errors import UnknownNameError
 from lightml.lookup import find_run_id
 from lightml.models.lineage import LineageEdge, LineageGraph, LineageNode
@@ -48,7 +47,7 @@ def graph(db: Database = None, run_name: str | None = None) -> LineageGraph:
     return build_graph([dict(row) for row in models], metrics)
 
 
-def build_graph(models: Iterable[Mapping[str, Any]], metrics: Iterable[sqlite3.Row]) -> LineageGraph:
+def build_graph(models: Iterable[Mapping[str, Any]], metrics: Iterable[Sequence[Any]]) -> LineageGraph:
     """Puts rows together to a graph; opens nothing.
 
     Args:
@@ -81,6 +80,6 @@ def ancestors(db: Database, model_id: int) -> list[ModelRecord]:
     return found[1:]
 
 
-def _find(connection: sqlite3.Connection, model_id: int | None) -> ModelRecord | None:
+def _find(connection: Connection, model_id: int | None) -> ModelRecord | None:
     row = connection.execute(_MODEL, (model_id,)).fetchone()
     return None if row is None else ModelRecord(**dict(row))

@@ -4,10 +4,10 @@ Owns what a name means: within a run it is unique, without a run it must be uniq
 `RUN/MODEL` names the model of one run. It writes nothing.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+from lightml.connections import Connection
 from lightml.errors import AmbiguousNameError, UnknownNameError
 from lightml.models.metrics import MetricRecord
 from lightml.models.registry import ModelRecord
@@ -24,7 +24,7 @@ _METRICS = """
 """
 
 
-def find_run_id(connection: sqlite3.Connection, run_name: str) -> int:
+def find_run_id(connection: Connection, run_name: str) -> int:
     """Gives the id of a run.
 
     Raises:
@@ -37,14 +37,15 @@ def find_run_id(connection: sqlite3.Connection, run_name: str) -> int:
     return int(row["id"])
 
 
-def find_models(connection: sqlite3.Connection, model_name: str, run_name: str | None = None) -> list[ModelRecord]:
+def find_models(connection: Connection, model_name: str, run_name: str | None = None) -> list[ModelRecord]:
     """Gives every model of this name, at most one per run, oldest first; empty when there is none.
 
     Where no model has the name itself, `RUN/MODEL` is understood.
     """
     for name in ("model_name", "run_name || '/' || model_name"):
         rows = connection.execute(
-            f"{_MODELS} WHERE {name} = :name AND (:run IS NULL OR run_name = :run) ORDER BY model.id",
+            f"{_MODELS} WHERE {name} = :name AND ${{digest}}({name}) = ${{digest}}(:name)"
+            " AND (:run IS NULL OR run_name = :run) ORDER BY model.id",
             {"name": model_name, "run": run_name},
         ).fetchall()
         if rows:
@@ -53,7 +54,7 @@ def find_models(connection: sqlite3.Connection, model_name: str, run_name: str |
 
 
 def find_model(
-    connection: sqlite3.Connection, model_name: str, run_name: str | None = None, *, prefer_run: str | None = None
+    connection: Connection, model_name: str, run_name: str | None = None, *, prefer_run: str | None = None
 ) -> ModelRecord:
     """Gives the one model of this name.
 
@@ -82,7 +83,7 @@ def find_model(
     raise UnknownNameError(f"there is no model {model_name!r}{where}; {_nearest(model_name, names)}")
 
 
-def metrics_of_model(connection: sqlite3.Connection, model_id: int, family: str | None = None) -> list[MetricRecord]:
+def metrics_of_model(connection: Connection, model_id: int, family: str | None = None) -> list[MetricRecord]:
     """Gives a model's own metrics, without those of its checkpoints, by family and name."""
     rows = connection.execute(
         f"{_METRICS} WHERE metrics.model_id = :id AND (:family IS NULL OR family = :family)"

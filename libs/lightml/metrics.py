@@ -5,14 +5,15 @@ metric twice: each looks and writes inside one write transaction, and the tables
 """
 
 import json
-import sqlite3
-from collections.abc import Iterable, Set
-from typing import Any, Final
+from collections.abc import Iterable, Sequence, Set
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, TypedDict
 
 from pydantic import ValidationError
 
 from lightml.checkpoints import checkpoint_by_id
-from lightml.connections import Database, reading, writing
+from lightml.connections import Connection, Database, reading, writing
 from lightml.entries import check_fit
 from lightml.errors import InvalidEntryError, LightMLError, UnknownNameError
 from lightml.lookup import find_model
@@ -26,6 +27,9 @@ METRIC_INSERTED: Final = 1
 METRIC_UPDATED: Final = 2
 """The metric was there already and is overwritten."""
 
+_COLUMNS: Final = ("model_id", "checkpoint_id", "family", "metric_name", "value")
+_CHANGE: Final = "UPDATE metrics SET value = ? WHERE id = ?"
+_FORGET_SCORES: Final = "DELETE FROM detailed_scores WHERE metric_id = ?"
 _COUNTED: Final = {METRIC_INSERTED: "inserted", METRIC_UPDATED: "updated", METRIC_SKIPPED: "skipped"}
 
 Allowed = Set[tuple[str, str]]
@@ -69,7 +73,7 @@ def add_metric(  # noqa: PLR0917 - existing code passes them in order
     """
     entry = make_entry(family, metric_name, value, scores, model_name=model_name, checkpoint_id=checkpoint_id)
     with writing(db) as connection:
-        return _put(connection, entry, run_name, {}, force=force, allowed=allowed_metrics(connection))
+        return put_metric(connection, entry, **_OwnerFinder(connection, run_name)(entry), force=force)
 
 
 def add_metrics(
@@ -84,16 +88,17 @@ def add_metrics(
         LightMLError: As `add_metric` does for any of them.
     """
     counts = dict.fromkeys(_COUNTED.values(), 0)
-    models: dict[str, int] = {}
     with writing(db) as connection:
-        allowed = allowed_metrics(connection)
-        for entry in entries:
-            counts[_COUNTED[_put(connection, entry, run_name, models, force=force, allowed=allowed)]] += 1
+        find = _OwnerFinder(connection, run_name)
+        owned = [(find(entry), entry) for entry in entries]
+        for owner, group in groupby(owned, key=itemgetter(0)):
+            for status in put_metrics(connection, [entry for _, entry in group], **owner, force=force):
+                counts[_COUNTED[status]] += 1
     return counts
 
 
 def put_metric(
-    connection: sqlite3.Connection,
+    connection: Connection,
     entry: MetricCreate,
     *,
     model_id: int | None = None,
@@ -118,25 +123,57 @@ def put_metric(
     """
     if model_id is None and checkpoint_id is None:
         checkpoint_id = entry.checkpoint_id
-    if (model_id is None) == (checkpoint_id is None):
-        raise InvalidEntryError("a metric belongs to a model or to a checkpoint: give the id of one of them")
-    _check_allowed(entry, allowed_metrics(connection) if allowed is None else allowed)
-    if entry.scores is not None:
-        check_fit(entry.value, entry.scores)
+    _owner(model_id, checkpoint_id)
+    _check(entry, allowed_metrics(connection) if allowed is None else allowed)
     metric_id = _find_metric(connection, entry.family, entry.metric_name, model_id, checkpoint_id)
     if metric_id is None:
-        inserted = connection.execute(
-            "INSERT INTO metrics (model_id, checkpoint_id, family, metric_name, value) VALUES (?, ?, ?, ?, ?)",
+        made = connection.execute(
+            f"INSERT INTO metrics ({', '.join(_COLUMNS)}) VALUES (?, ?, ?, ?, ?) RETURNING id",
             (model_id, checkpoint_id, entry.family, entry.metric_name, entry.value),
-        )
-        _put_scores(connection, inserted.lastrowid, entry.scores)
+        ).fetchone()
+        _put_scores(connection, made["id"], entry.scores)
         return METRIC_INSERTED
     if not force:
         return METRIC_SKIPPED
-    connection.execute("UPDATE metrics SET value = ? WHERE id = ?", (entry.value, metric_id))
-    connection.execute("DELETE FROM detailed_scores WHERE metric_id = ?", (metric_id,))
+    connection.execute(_CHANGE, (entry.value, metric_id))
+    connection.execute(_FORGET_SCORES, (metric_id,))
     _put_scores(connection, metric_id, entry.scores)
     return METRIC_UPDATED
+
+
+def put_metrics(
+    connection: Connection,
+    entries: Sequence[MetricCreate],
+    *,
+    model_id: int | None = None,
+    checkpoint_id: int | None = None,
+    force: bool = False,
+    allowed: Allowed | None = None,
+) -> list[int]:
+    """Logs many metrics of one owner inside the caller's transaction, the same as one after the other but faster.
+
+    Args:
+        connection: A registry open for writing.
+        entries: The metrics; their own owners are not looked at.
+        model_id: The model they belong to; or
+        checkpoint_id: the checkpoint.
+        force: Whether a metric that is there is overwritten, its scores with it.
+        allowed: What `allowed_metrics` gives; None asks the registry.
+
+    Returns:
+        The status of each.
+
+    Raises:
+        LightMLError: As `put_metric` does for any of them; the caller takes back what is written by then.
+    """
+    allowed = allowed_metrics(connection) if allowed is None else allowed
+    batch = _Batch(connection, model_id, checkpoint_id)
+    statuses = []
+    for entry in entries:
+        _check(entry, allowed)
+        statuses.append(batch.put(entry, force=force, allowed=allowed))
+    batch.flush()
+    return statuses
 
 
 def make_entry(
@@ -169,7 +206,7 @@ def make_entry(
         raise _refusal(error, family, metric_name) from error
 
 
-def allowed_metrics(connection: sqlite3.Connection) -> frozenset[tuple[str, str]]:
+def allowed_metrics(connection: Connection) -> frozenset[tuple[str, str]]:
     """Gives the (family, metric name) pairs that the registry restricts itself to; empty when it takes any."""
     rows = connection.execute("SELECT family, metric_name FROM registry_schema")
     return frozenset((row["family"], row["metric_name"]) for row in rows)
@@ -203,41 +240,93 @@ def get_detailed_scores(
     return None if row is None else parsed_scores(row["scores"])
 
 
-def _put(
-    connection: sqlite3.Connection,
-    entry: MetricCreate,
-    run_name: str | None,
-    models: dict[str, int],
-    *,
-    force: bool,
-    allowed: Allowed,
-) -> int:
-    """Logs a metric of the model it names; `models` keeps the ids found so far."""
-    if entry.checkpoint_id is not None:
-        checkpoint_by_id(connection, entry.checkpoint_id, run_name)
-        return put_metric(connection, entry, force=force, allowed=allowed)
-    name = str(entry.model_name)
-    if name not in models:
-        models[name] = find_model(connection, name, run_name).id
-    return put_metric(connection, entry, model_id=models[name], force=force, allowed=allowed)
+class _Owner(TypedDict, total=False):
+    model_id: int
+    checkpoint_id: int
+
+
+class _OwnerFinder:
+    """Finds what entries belong to, and keeps the ids of the models found so far."""
+
+    def __init__(self, connection: Connection, run_name: str | None) -> None:
+        self._connection = connection
+        self._run_name = run_name
+        self._models: dict[str, int] = {}
+
+    def __call__(self, entry: MetricCreate) -> _Owner:
+        if entry.checkpoint_id is not None:
+            checkpoint_by_id(self._connection, entry.checkpoint_id, self._run_name)
+            return {"checkpoint_id": entry.checkpoint_id}
+        name = str(entry.model_name)
+        if name not in self._models:
+            self._models[name] = find_model(self._connection, name, self._run_name).id
+        return {"model_id": self._models[name]}
+
+
+class _Batch:
+    """Metrics of one owner on their way into the registry, in as few statements as their order allows."""
+
+    def __init__(self, connection: Connection, model_id: int | None, checkpoint_id: int | None) -> None:
+        self._connection = connection
+        self._owners = (model_id, checkpoint_id)
+        column, owner = _owner(model_id, checkpoint_id)
+        rows = connection.execute(f"SELECT id, family, metric_name FROM metrics WHERE {column} = ?", (owner,))
+        self._ids: dict[tuple[str, str], int | None] = {(row["family"], row["metric_name"]): row["id"] for row in rows}
+        self._new: list[tuple[object, ...]] = []
+        self._changed: list[tuple[float, int]] = []
+
+    def put(self, entry: MetricCreate, *, force: bool, allowed: Allowed) -> int:
+        """Takes a metric in, and gives its status."""
+        key = (entry.family, entry.metric_name)
+        if key in self._ids and not force:
+            return METRIC_SKIPPED
+        if key not in self._ids and entry.scores is None:
+            self._new.append((*self._owners, *key, entry.value))
+            self._ids[key] = None
+            return METRIC_INSERTED
+        metric_id = self._ids.setdefault(key, None)
+        if metric_id is not None and entry.scores is None:
+            self._changed.append((entry.value, metric_id))
+            return METRIC_UPDATED
+        self.flush()
+        model_id, checkpoint_id = self._owners
+        return put_metric(
+            self._connection, entry, model_id=model_id, checkpoint_id=checkpoint_id, force=force, allowed=allowed
+        )
+
+    def flush(self) -> None:
+        """Writes what was taken in so far. Ids tell the order in which metrics were logged."""
+        self._connection.insert_many("metrics", _COLUMNS, self._new)
+        self._connection.execute_many(_CHANGE, self._changed)
+        self._connection.execute_many(_FORGET_SCORES, [(metric_id,) for _, metric_id in self._changed])
+        self._new, self._changed = [], []
+
+
+def _owner(model_id: int | None, checkpoint_id: int | None) -> tuple[str, int]:
+    """Gives the column and the id of the one owner."""
+    if model_id is not None and checkpoint_id is None:
+        return "model_id", model_id
+    if checkpoint_id is not None and model_id is None:
+        return "checkpoint_id", checkpoint_id
+    raise InvalidEntryError("a metric belongs to a model or to a checkpoint: give the id of one of them")
 
 
 def _find_metric(
-    connection: sqlite3.Connection,
+    connection: Connection,
     family: str,
     metric_name: str,
     model_id: int | None,
     checkpoint_id: int | None = None,
 ) -> int | None:
     # Each owner has an index of its own, which only an equality with that owner's column can use.
-    column, owner = ("model_id", model_id) if checkpoint_id is None else ("checkpoint_id", checkpoint_id)
+    column, owner = _owner(model_id, checkpoint_id)
     row = connection.execute(
         f"SELECT id FROM metrics WHERE {column} = ? AND family = ? AND metric_name = ?", (owner, family, metric_name)
     ).fetchone()
     return None if row is None else int(row["id"])
 
 
-def _put_scores(connection: sqlite3.Connection, metric_id: int | None, scores: list[float] | None) -> None:
+def _put_scores(connection: Connection, metric_id: int, scores: list[float] | None) -> None:
     if scores is None:
         return
     are_marks = all(score in (0.0, 1.0) for score in scores)
@@ -245,6 +334,12 @@ def _put_scores(connection: sqlite3.Connection, metric_id: int | None, scores: l
     connection.execute(
         "INSERT INTO detailed_scores (metric_id, scores, n_samples) VALUES (?, ?, ?)", (metric_id, text, len(scores))
     )
+
+
+def _check(entry: MetricCreate, allowed: Allowed) -> None:
+    _check_allowed(entry, allowed)
+    if entry.scores is not None:
+        check_fit(entry.value, entry.scores)
 
 
 def _check_allowed(entry: MetricCreate, allowed: Allowed) -> None:

@@ -1,7 +1,7 @@
 """Brings a registry that an earlier version made up to date.
 
-Owns how old tables become today's: they are rebuilt from `schema`, in one transaction, ids kept. Other tables in the
-file are never touched.
+Owns how the old tables of a SQLite file become today's: they are rebuilt from `schema`, in one transaction, ids kept.
+Other tables in the file are never touched. In a PostgreSQL database no earlier version made any.
 """
 
 import sqlite3
@@ -9,7 +9,18 @@ from contextlib import closing
 from pathlib import Path
 
 from lightml import schema
-from lightml.connections import Database, altering, create_tables, is_current, locate, tables_of
+from lightml.connections import (
+    Connection,
+    Database,
+    Place,
+    altering,
+    create_tables,
+    is_current,
+    locate,
+    reading,
+    tables_of,
+)
+from lightml.connections.sqlite import open_file
 from lightml.errors import NotARegistryError, RegistryMissingError
 from lightml.models.migrate import MigrateResult
 
@@ -65,6 +76,9 @@ def migrate(db: Database = None) -> MigrateResult:
         RegistryUnavailableError: The file cannot be written now.
     """
     path = locate(db)
+    if not isinstance(path, Path):
+        with reading(path):  # which refuses what is not current
+            return _nothing_to_do()
     if not path.is_file():
         raise RegistryMissingError(f"there is no registry at {path}; make one with `lightml init`, or correct the path")
     with altering(db) as connection:
@@ -73,7 +87,7 @@ def migrate(db: Database = None) -> MigrateResult:
             raise RegistryMissingError(f"{path} holds no registry; make one with `lightml init`, or correct the path")
         check_tables(connection, path)
         if is_current(connection):
-            return MigrateResult(from_version=schema.VERSION, to_version=schema.VERSION, changes=[])
+            return _nothing_to_do()
         version = _WITHOUT_CONSTRAINTS if "detailed_scores" in found else _WITHOUT_SCORES
         _set_aside(connection, found)
         losses = [*_lost_rows(connection, found), *_lost_columns(connection, found)]
@@ -88,28 +102,28 @@ def migrate(db: Database = None) -> MigrateResult:
     return MigrateResult(from_version=version, to_version=schema.VERSION, changes=[*changes, *losses], backup=backup)
 
 
-def check_tables(connection: sqlite3.Connection, path: Path) -> None:
-    """Makes sure that the file's tables of the registry's names are a registry's, of whatever version.
+def check_tables(connection: Connection, path: Place) -> None:
+    """Makes sure that the database's tables of the registry's names are a registry's, of whatever version.
 
     Raises:
         NotARegistryError: They are another program's; names what is missing.
     """
     found = tables_of(connection)
     for table, needed in {**_NEEDED, **{name: _ALSO[name] for name in _ALSO if name in found}}.items():
-        missing = needed - set(_columns(connection, table))
+        missing = needed - set(connection.columns(table))
         if missing:
             what = f"no column {', '.join(sorted(missing))} in the table {table}" if table in found else f"no {table}"
             raise NotARegistryError(
                 f"{path} has tables called {', '.join(sorted(found))}, but they are no registry's: there is {what};"
-                " give another file"
+                " give another place"
             )
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    return [row["name"] for row in connection.execute(f"PRAGMA table_info({table})")]
+def _nothing_to_do() -> MigrateResult:
+    return MigrateResult(from_version=schema.VERSION, to_version=schema.VERSION, changes=[])
 
 
-def _set_aside(connection: sqlite3.Connection, found: set[str]) -> None:
+def _set_aside(connection: Connection, found: set[str]) -> None:
     """Copies the old tables into temporary ones, and finds out which rows can be kept."""
     for table in schema.TABLES:
         if table in found:
@@ -120,7 +134,7 @@ def _set_aside(connection: sqlite3.Connection, found: set[str]) -> None:
             connection.execute(f"CREATE INDEX temp.kept_{table}_id ON kept_{table} (id)")
 
 
-def _lost_rows(connection: sqlite3.Connection, found: set[str]) -> list[str]:
+def _lost_rows(connection: Connection, found: set[str]) -> list[str]:
     losses = []
     for table in _KEPT:
         if table not in found:
@@ -136,16 +150,15 @@ def _lost_rows(connection: sqlite3.Connection, found: set[str]) -> list[str]:
     return losses
 
 
-def _lost_columns(connection: sqlite3.Connection, found: set[str]) -> list[str]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        fresh.row_factory = sqlite3.Row
+def _lost_columns(connection: Connection, found: set[str]) -> list[str]:
+    with closing(open_file(":memory:")) as fresh:
         create_tables(fresh)
         return [
             f"dropped the column {column} of {table}, which no version of the registry knows"
             for table in schema.TABLES
             if table in found
-            for column in _columns(connection, table)
-            if column not in _columns(fresh, table)
+            for column in connection.columns(table)
+            if column not in fresh.columns(table)
         ]
 
 
@@ -161,7 +174,7 @@ def _back_up(path: Path) -> Path:
     return target
 
 
-def _rebuild(connection: sqlite3.Connection, found: set[str]) -> None:
+def _rebuild(connection: Connection, found: set[str]) -> None:
     given_out = _sequences(connection)
     for table in found:
         connection.execute(f"DROP TABLE main.{table}")
@@ -174,9 +187,9 @@ def _rebuild(connection: sqlite3.Connection, found: set[str]) -> None:
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, last))
 
 
-def _fill(connection: sqlite3.Connection, table: str) -> None:
-    old = _columns(connection, f"old_{table}")
-    columns = [column for column in _columns(connection, table) if column in old]
+def _fill(connection: Connection, table: str) -> None:
+    old = connection.columns(f"old_{table}")
+    columns = [column for column in connection.columns(table) if column in old]
     values = [f"{'kept' if column in _OWNERS.get(table, ()) else 'old'}.{column}" for column in columns]
     source = f"temp.old_{table} AS old"
     if table in _KEPT:
@@ -185,7 +198,7 @@ def _fill(connection: sqlite3.Connection, table: str) -> None:
     connection.execute(f"INSERT INTO main.{table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {source}")
 
 
-def _sequences(connection: sqlite3.Connection) -> dict[str, int]:
+def _sequences(connection: Connection) -> dict[str, int]:
     """Gives the last id each table gave out, so that none is given out again."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
         return {}
@@ -193,7 +206,7 @@ def _sequences(connection: sqlite3.Connection) -> dict[str, int]:
     return {row["name"]: row["seq"] for row in rows if row["name"] in schema.TABLES}
 
 
-def _check_references(connection: sqlite3.Connection, path: Path) -> None:
+def _check_references(connection: Connection, path: Path) -> None:
     broken = [dict(row) for table in schema.TABLES for row in connection.execute(f"PRAGMA foreign_key_check({table})")]
     if broken:
         raise NotARegistryError(f"{path} stays as it was: rows of it would hang on nothing after the change ({broken})")

@@ -4,17 +4,18 @@ Owns paging and counting. It reads in a fixed number of queries however much the
 another program stored and that is no finite number is None here.
 """
 
-import sqlite3
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from lab_logger.directions import better_order
 from lightml.checkpoints import checkpoint_by_id
-from lightml.connections import Database, reading
+from lightml.connections import Connection, Database, reading
 from lightml.errors import AmbiguousNameError, UnknownNameError
 from lightml.lookup import find_models
-from lightml.search import glob
 
-_VALUE = "CASE WHEN typeof(value) IN ('real', 'integer') AND abs(value) < 9e999 THEN value END AS value"
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+_VALUE = "CASE WHEN value BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 THEN value END AS value"
+"""SQLite takes text for greater than any number, and PostgreSQL NaN."""
 _RUNS = """
     SELECT run.id, run_name, description, count(model.id) AS models
     FROM run LEFT JOIN model ON model.run_id = run.id GROUP BY run.id ORDER BY run_name
@@ -25,15 +26,16 @@ _VOCABULARY = """
         SELECT family, metric_name, count(*) AS metrics,
             count(DISTINCT CASE WHEN NOT EXISTS (
                 SELECT 1 FROM metrics AS own WHERE own.model_id = checkpoint.model_id
-                    AND own.family = metrics.family AND own.metric_name = metrics.metric_name
+                    AND ${digest}(own.family) = ${digest}(metrics.family)
+                    AND ${digest}(own.metric_name) = ${digest}(metrics.metric_name)
             ) THEN checkpoint.model_id END) AS more_models
-        FROM checkpoint CROSS JOIN metrics ON checkpoint_id = checkpoint.id GROUP BY family, metric_name
+        FROM checkpoint CROSS JOIN metrics WHERE checkpoint_id = checkpoint.id GROUP BY family, metric_name
     ),
     scored AS (
-        SELECT DISTINCT family, metric_name FROM detailed_scores CROSS JOIN metrics ON metrics.id = metric_id
-        WHERE model_id IS NOT NULL
+        SELECT DISTINCT family, metric_name FROM detailed_scores CROSS JOIN metrics
+        WHERE metrics.id = metric_id AND model_id IS NOT NULL
     )
-    SELECT family, metric_name, (family, metric_name) IN scored AS has_scores,
+    SELECT family, metric_name, (family, metric_name) IN (SELECT * FROM scored) AS has_scores,
         named.metrics - coalesce(of_checkpoints.metrics, 0) + coalesce(more_models, 0) AS models
     FROM named LEFT JOIN of_checkpoints USING (family, metric_name) ORDER BY family, metric_name
 """
@@ -48,11 +50,11 @@ _SUMMARY = """
                WHERE checkpoint.model_id = model.id) AS metrics
     FROM model JOIN run ON run.id = model.run_id LEFT JOIN model AS parent ON parent.id = model.parent_id
 """
-_FITS = """
+_FITS = f"""
     FROM model JOIN run ON run.id = model.run_id
     WHERE (:run IS NULL OR run_name = :run) AND (:source IS NULL OR source_run_id = :source)
-        AND (:text IS NULL OR instr(lower(model_name || char(10) || coalesce(path, '') || char(10) || run_name),
-            lower(:text)))
+        AND (:text IS NULL
+            OR ${{instr}}(lower(model_name || '{chr(10)}' || coalesce(path, '') || '{chr(10)}' || run_name), :text) > 0)
 """
 _MODELS = f"""
     {_SUMMARY} WHERE model.id IN (SELECT model.id {_FITS})
@@ -67,13 +69,16 @@ _ANCESTORS = """
     )
     SELECT model.id, model_name, run_name, min(distance) AS distance
     FROM above JOIN model USING (id) JOIN run ON run.id = run_id
-    WHERE model.id <> :id GROUP BY model.id ORDER BY distance
+    WHERE model.id <> :id GROUP BY model.id, run_name ORDER BY distance
 """
 _CHILDREN = """
     SELECT model.id, model_name, run_name FROM model JOIN run ON run.id = run_id
     WHERE parent_id = :id ORDER BY run_name, model_name
 """
-_CHECKPOINTS = "SELECT id, model_id, step, path, created_at FROM checkpoint WHERE model_id = :id ORDER BY step, path"
+_CHECKPOINTS = """
+    SELECT id, model_id, step, path, created_at FROM checkpoint
+    WHERE model_id = :id ORDER BY step, path NULLS FIRST
+"""
 _OWN_METRICS = f"""
     SELECT metrics.id, metrics.model_id, checkpoint_id, family, metric_name, {_VALUE},
         coalesce(n_samples, 0) AS n_samples
@@ -84,8 +89,8 @@ _OWN_METRICS = f"""
 """
 _METRICS = """
     FROM metrics JOIN model ON model.id = metrics.model_id JOIN run ON run.id = run_id
-    WHERE (:model IS NULL OR model_name GLOB :model) AND (:family IS NULL OR family GLOB :family)
-        AND (:metric IS NULL OR metric_name GLOB :metric) AND (:run IS NULL OR run_name GLOB :run)
+    WHERE (:model IS NULL OR model_name ${glob} :model) AND (:family IS NULL OR family ${glob} :family)
+        AND (:metric IS NULL OR metric_name ${glob} :metric) AND (:run IS NULL OR run_name ${glob} :run)
 """
 
 
@@ -136,7 +141,8 @@ def find_summaries(
         The models as dicts: the fields of `ModelRecord`, `parent_name` (None for no parent and for a deleted one), how
         many `checkpoints` it has, and how many `metrics`, those of its checkpoints included.
     """
-    values = {"run": run_name, "text": text, "source": source_run_id}
+    lowered = None if text is None else text.translate(_LOWER)
+    values = {"run": run_name, "text": lowered, "source": source_run_id}
     with reading(db) as connection:
         total = _count(connection, f"SELECT count(*) {_FITS}", values)
         rows = connection.execute(_MODELS, {**values, "limit": limit, "offset": offset})
@@ -197,10 +203,11 @@ def find_metrics(
 
     The patterns and the order are those of `search.search`; so are the dicts, with the `model_id` beside the names.
     """
-    values = {"model": glob(model), "family": glob(family), "metric": glob(metric), "run": glob(run)}
+    asked = {"model": model, "family": family, "metric": metric, "run": run}
     columns = f"model_id, model_name AS model, family, metric_name AS metric, {_VALUE}, run_name AS run"
     page = "ORDER BY model_name, family, metric_name, run_name LIMIT :limit OFFSET :offset"
     with reading(db) as connection:
+        values = {name: connection.pattern(text) for name, text in asked.items()}
         total = _count(connection, f"SELECT count(*) {_METRICS}", values)
         rows = connection.execute(f"SELECT {columns} {_METRICS} {page}", {**values, "limit": limit, "offset": offset})
         return [dict(row) for row in rows], total
@@ -226,5 +233,5 @@ def name_of(db: Database, model_id: int) -> str:
     )
 
 
-def _count(connection: sqlite3.Connection, statement: str, values: dict[str, Any] | None = None) -> int:
+def _count(connection: Connection, statement: str, values: dict[str, Any] | None = None) -> int:
     return int(connection.execute(statement, values or {}).fetchone()[0])

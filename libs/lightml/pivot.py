@@ -3,13 +3,12 @@
 Owns the reading of many models at once, in a fixed number of queries however many there are.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lab_logger.directions import better_order
-from lightml.connections import Database, reading
+from lightml.connections import Connection, Database, reading
 from lightml.errors import UnknownNameError
 from lightml.lookup import find_model, find_models, find_run_id
 from lightml.models.pivot import PivotColumn, PivotRow, PivotTable
@@ -19,7 +18,7 @@ Cell = tuple[float, int]
 
 _CHOSEN = """
     (:run IS NULL OR model.run_id = :run)
-    AND (:models IS NULL OR model.id IN (SELECT value FROM json_each(:models)))
+    AND (:models IS NULL OR model.id IN (${numbers}(:models)))
 """
 _ROWS = f"""
     SELECT model.id AS model_id, model_name, run_name, model.path AS path, parent_id, source_run_id,
@@ -29,7 +28,7 @@ _ROWS = f"""
     SELECT model.id, model_name, run_name, checkpoint.path, parent_id, source_run_id, checkpoint.id, step, 1
     FROM checkpoint JOIN model ON model.id = model_id JOIN run ON run.id = run_id
     WHERE :with_checkpoints AND {_CHOSEN}
-    ORDER BY model_name, run_name, is_checkpoint, step, path
+    ORDER BY model_name, run_name, is_checkpoint, step, path NULLS FIRST
 """
 _CELLS = f"""
     SELECT metrics.model_id, NULL, family, metric_name, value, coalesce(n_samples, 0)
@@ -76,7 +75,7 @@ def pivot(
     return build_table(rows, cells, family)
 
 
-def build_table(rows: Iterable[dict[str, Any]], cells: Iterable[sqlite3.Row], family: str | None) -> PivotTable:
+def build_table(rows: Iterable[dict[str, Any]], cells: Iterable[Sequence[Any]], family: str | None) -> PivotTable:
     """Puts rows together to a table; opens nothing.
 
     Args:
@@ -107,7 +106,7 @@ def build_table(rows: Iterable[dict[str, Any]], cells: Iterable[sqlite3.Row], fa
     )
 
 
-def _ids(connection: sqlite3.Connection, names: Sequence[str], run_name: str | None) -> str:
+def _ids(connection: Connection, names: Sequence[str], run_name: str | None) -> str:
     """Gives the ids of every model of these names, as a JSON list."""
     ids: list[int] = []
     for name in names:

@@ -4,7 +4,6 @@ Owns the rule that makes ranks of values and tests. The tests stand in `signific
 """
 
 import math
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from lab_logger.directions import Order, better_order
 from lightml import significance
-from lightml.connections import Database, reading
+from lightml.connections import Connection, Database, reading
 from lightml.errors import UnknownNameError
 from lightml.lookup import find_run_id
 from lightml.samples import parsed_scores, said
@@ -25,7 +24,8 @@ _VALUES: Final = """
     SELECT model_name, run_name, value, scores
     FROM metrics JOIN model ON model.id = metrics.model_id JOIN run ON run.id = model.run_id
     LEFT JOIN detailed_scores ON metric_id = metrics.id
-    WHERE family = :family AND metric_name = :name AND (:run IS NULL OR run_name = :run)
+    WHERE ${digest}(family) = ${digest}(:family) AND ${digest}(metric_name) = ${digest}(:name)
+        AND (:run IS NULL OR run_name = :run)
     ORDER BY model_name, run_name
 """
 _NAMES: Final = """
@@ -207,7 +207,7 @@ def _n_samples(candidate: Candidate) -> int:
     return 0 if candidate.scores is None else len(candidate.scores)
 
 
-def _no_such_metric(connection: sqlite3.Connection, asked: dict[str, str | None]) -> str:
+def _no_such_metric(connection: Connection, asked: dict[str, str | None]) -> str:
     names = [f"{row['family']}/{row['metric_name']}" for row in connection.execute(_NAMES, {"run": asked["run"]})]
     where = f"the run {asked['run']!r}" if asked["run"] is not None else "the registry"
     return f"no model in {where} has a metric {asked['name']!r} in the family {asked['family']!r}; {said(names)}"

@@ -7,19 +7,28 @@ stand behind that.
 
 import json
 import os
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lightml import schema
-from lightml.connections import Database, altering, create_tables, ensure, locate, reading, tables_of, writing
+from lightml.connections import (
+    Connection,
+    Database,
+    Place,
+    altering,
+    create_tables,
+    ensure,
+    locate,
+    reading,
+    tables_of,
+    writing,
+)
 from lightml.entries import check_name, check_text
 from lightml.errors import (
     InvalidEntryError,
     LineageError,
     RegistryExistsError,
-    RegistryUnavailableError,
     UnknownNameError,
 )
 from lightml.lookup import find_model, find_models
@@ -37,7 +46,8 @@ _MODELS = """
 """
 _IS_ANCESTOR = """
     WITH RECURSIVE above (id) AS (
-        SELECT :parent UNION SELECT parent_id FROM model JOIN above USING (id) WHERE parent_id IS NOT NULL
+        SELECT CAST(:parent AS BIGINT)
+        UNION SELECT parent_id FROM model JOIN above USING (id) WHERE parent_id IS NOT NULL
     )
     SELECT EXISTS (SELECT 1 FROM above WHERE id = :model)
 """
@@ -55,20 +65,34 @@ def initialize_registry(registry: RegistryInit) -> Path:
             registry's. It is never overwritten.
         RegistryUnavailableError: The file cannot be made or written.
     """
-    path = locate(registry.registry_path / f"{registry.registry_name}.db")
-    allowed = [(family, name) for family, names in (registry.metrics_schema or {}).items() for name in names]
+    path = Path(os.path.abspath(registry.registry_path / f"{registry.registry_name}.db"))
+    make_registry(path, overwrite=registry.overwrite, metrics_schema=registry.metrics_schema)
+    return path
+
+
+def make_registry(
+    db: Database, *, overwrite: bool = False, metrics_schema: Mapping[str, Sequence[str]] | None = None
+) -> Place:
+    """Makes a registry in a file or in a PostgreSQL database, and gives where it is; see `initialize_registry`.
+
+    Args:
+        db: The file, whose name may end in anything, or the address of the database, which is there already.
+        overwrite: Whether the tables of a registry that is there are replaced by empty ones.
+        metrics_schema: The only metrics allowed, as `{family: [metric_name, …]}`; None or empty allows all.
+
+    Raises:
+        RegistryError: As for `initialize_registry`.
+    """
+    place = locate(db)
+    allowed = [(family, name) for family, names in (metrics_schema or {}).items() for name in names]
     for family, name in allowed:
         check_name("family", family)
         check_name("metric", name)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RegistryUnavailableError(f"cannot make the folder {path.parent}: {error.strerror}") from error
-    with altering(path) as connection:
-        _make_room(connection, path, overwrite=registry.overwrite)
+    with altering(place) as connection:
+        _make_room(connection, place, overwrite=overwrite)
         create_tables(connection)
-        connection.executemany("INSERT INTO registry_schema (family, metric_name) VALUES (?, ?)", sorted(set(allowed)))
-    return path
+        connection.insert_many("registry_schema", ("family", "metric_name"), sorted(set(allowed)))
+    return place
 
 
 def create_run(
@@ -95,7 +119,7 @@ def create_run(
 
 
 def put_run(
-    connection: sqlite3.Connection, run_name: str, description: str | None = None, metadata_json: str | None = None
+    connection: Connection, run_name: str, description: str | None = None, metadata_json: str | None = None
 ) -> int:
     """Makes a run, or updates the one of this name, inside the caller's transaction; gives its id."""
     check_name("run", run_name)
@@ -142,7 +166,7 @@ def register_model(  # noqa: PLR0917 - existing code passes them in order
 
 
 def put_model(
-    connection: sqlite3.Connection,
+    connection: Connection,
     run_id: int,
     model_name: str,
     path: str | os.PathLike[str] | None,
@@ -171,7 +195,7 @@ def put_model(
 
 
 def find_parent(
-    connection: sqlite3.Connection,
+    connection: Connection,
     run_name: str,
     model_name: str,
     parent_name: str | None = None,
@@ -215,13 +239,13 @@ def list_models(db: Database = None, run_name: str | None = None) -> list[ModelR
         return [ModelRecord(**dict(row)) for row in connection.execute(_MODELS, {"run": run_name})]
 
 
-def _make_room(connection: sqlite3.Connection, path: Path, *, overwrite: bool) -> None:
+def _make_room(connection: Connection, place: Place, *, overwrite: bool) -> None:
     if not tables_of(connection):
         return
-    check_tables(connection, path)
+    check_tables(connection, place)
     if not overwrite:
-        raise RegistryExistsError(f"{path} is a registry already; use it as it is, or set overwrite to replace it")
-    for table in schema.TABLES:
+        raise RegistryExistsError(f"{place} is a registry already; use it as it is, or set overwrite to replace it")
+    for table in reversed(schema.TABLES):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 
@@ -236,7 +260,7 @@ def _json(metadata: Mapping[str, Any] | None) -> str | None:
         raise InvalidEntryError(f"the run's metadata cannot be stored as JSON: {error}") from error
 
 
-def _put(connection: sqlite3.Connection, table: str, key: Mapping[str, object], given: Mapping[str, object]) -> int:
+def _put(connection: Connection, table: str, key: Mapping[str, object], given: Mapping[str, object]) -> int:
     """Makes the row of a key, or changes what is given of it; what is None or as it was costs no write."""
     where = " AND ".join(f"{column} = :{column}" for column in key)
     row = connection.execute(f"SELECT * FROM {table} WHERE {where}", key).fetchone()
@@ -252,9 +276,9 @@ def _put(connection: sqlite3.Connection, table: str, key: Mapping[str, object], 
     return int(row["id"])
 
 
-def _check_model_id(connection: sqlite3.Connection, model_id: int) -> None:
+def _check_model_id(connection: Connection, model_id: int) -> None:
     if connection.execute("SELECT 1 FROM model WHERE id = ?", (model_id,)).fetchone() is None:
-        rows = connection.execute("SELECT id, model_name FROM model ORDER BY abs(id - ?) LIMIT 5", (model_id,))
+        rows = connection.execute("SELECT id, model_name FROM model ORDER BY abs(1.0 * id - ?) LIMIT 5", (model_id,))
         near = ", ".join(f"{row['id']} ({row['model_name']})" for row in rows)
         raise UnknownNameError(
             f"there is no model with the id {model_id}; "
@@ -262,7 +286,7 @@ def _check_model_id(connection: sqlite3.Connection, model_id: int) -> None:
         )
 
 
-def _namesake(connection: sqlite3.Connection, run_name: str, model_name: str) -> int:
+def _namesake(connection: Connection, run_name: str, model_name: str) -> int:
     """Gives the model of the same name in another run, so that registering it a second time means the same."""
     elsewhere = [model for model in find_models(connection, model_name) if model.run_name != run_name]
     if not elsewhere:
@@ -272,12 +296,12 @@ def _namesake(connection: sqlite3.Connection, run_name: str, model_name: str) ->
     return elsewhere[0].id
 
 
-def _set_parent(connection: sqlite3.Connection, model_id: int, model_name: str, parent_id: int) -> None:
+def _set_parent(connection: Connection, model_id: int, model_name: str, parent_id: int) -> None:
     if connection.execute(_IS_ANCESTOR, {"parent": parent_id, "model": model_id}).fetchone()[0]:
         raise LineageError(
             f"the model {model_name!r} ({model_id}) cannot have the parent {parent_id}: that one descends from it"
         )
     connection.execute(
-        "UPDATE model SET parent_id = :parent WHERE id = :id AND parent_id IS NOT :parent",
+        "UPDATE model SET parent_id = :parent WHERE id = :id AND (parent_id IS NULL OR parent_id <> :parent)",
         {"parent": parent_id, "id": model_id},
     )

@@ -4,8 +4,8 @@ Owns which scores a comparison gets, and what is said when there are none. It co
 """
 
 import json
-import sqlite3
 
+from lightml.connections import Connection
 from lightml.errors import ScoresError, UnknownNameError
 from lightml.lookup import metrics_of_model
 from lightml.models.metrics import MetricRecord
@@ -14,7 +14,7 @@ from lightml.models.registry import ModelRecord
 _SHOWN = 8
 
 
-def find_metric(connection: sqlite3.Connection, model: ModelRecord, family: str, metric_name: str) -> MetricRecord:
+def find_metric(connection: Connection, model: ModelRecord, family: str, metric_name: str) -> MetricRecord:
     """Gives a model's own metric.
 
     Raises:
@@ -30,7 +30,7 @@ def find_metric(connection: sqlite3.Connection, model: ModelRecord, family: str,
     )
 
 
-def scores_of_model(connection: sqlite3.Connection, model: ModelRecord, family: str, metric_name: str) -> list[float]:
+def scores_of_model(connection: Connection, model: ModelRecord, family: str, metric_name: str) -> list[float]:
     """Gives the scores stored with a model's metric, one per sample, in the order they were logged.
 
     Raises:

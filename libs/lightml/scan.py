@@ -5,17 +5,17 @@ Owns what one folder means in the registry: one model, written whole or not at a
 """
 
 import os
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lightml.connections import Connection
 from lightml.database import Database, ensure, writing
 from lightml.entries import check_fit, check_name
 from lightml.errors import InvalidEntryError, LightMLError, RegistryError, ScoresError
 from lightml.lookup import find_models
-from lightml.metrics import METRIC_SKIPPED, Allowed, allowed_metrics, make_entry, put_metric
+from lightml.metrics import METRIC_SKIPPED, Allowed, allowed_metrics, make_entry, put_metrics
 from lightml.models.metrics import MetricCreate
 from lightml.models.scan import ScanStats
 from lightml.registry import put_model, put_run
@@ -123,15 +123,12 @@ class _Scan:
             self.stats.metrics_skipped += counts[METRIC_SKIPPED]
             self.stats.metrics_logged += counts.total() - counts[METRIC_SKIPPED]
 
-    def _put(self, connection: sqlite3.Connection, model: _Model, allowed: Allowed) -> Counter[int]:
+    def _put(self, connection: Connection, model: _Model, allowed: Allowed) -> Counter[int]:
         """Writes one model. Where its weights are is only filled in: whoever registered it by hand knew better."""
         known = find_models(connection, model.name, self.run_name)
         path = None if known and known[0].path else model.path
         model_id = put_model(connection, put_run(connection, self.run_name), model.name, path)
-        return Counter(
-            put_metric(connection, entry, model_id=model_id, force=self.force, allowed=allowed)
-            for entry in model.entries
-        )
+        return Counter(put_metrics(connection, model.entries, model_id=model_id, force=self.force, allowed=allowed))
 
     def _note(self, path: Path, reason: str) -> None:
         shown = path.relative_to(self.root).as_posix()

@@ -22,14 +22,14 @@ _METRIC_EXISTS = """
 """
 _MODELS = """
     SELECT DISTINCT model_name AS model FROM model JOIN run ON run.id = run_id
-    WHERE (:model IS NULL OR model_name GLOB :model) AND (:run IS NULL OR run_name GLOB :run)
+    WHERE (:model IS NULL OR model_name ${glob} :model) AND (:run IS NULL OR run_name ${glob} :run)
     ORDER BY model_name
 """
 _METRICS = """
     SELECT model_name AS model, family, metric_name AS metric, value, run_name AS run
     FROM metrics JOIN model ON model.id = model_id JOIN run ON run.id = run_id
-    WHERE (:model IS NULL OR model_name GLOB :model) AND (:family IS NULL OR family GLOB :family)
-        AND (:metric IS NULL OR metric_name GLOB :metric) AND (:run IS NULL OR run_name GLOB :run)
+    WHERE (:model IS NULL OR model_name ${glob} :model) AND (:family IS NULL OR family ${glob} :family)
+        AND (:metric IS NULL OR metric_name ${glob} :metric) AND (:run IS NULL OR run_name ${glob} :run)
     ORDER BY model_name, family, metric_name, run_name
 """
 
@@ -71,12 +71,8 @@ def search(
         model, family, metric and run. Without both, one dict `{"model": name}` per name of a model, in order. Empty
         when nothing fits.
     """
-    patterns = {"model": glob(model), "family": glob(family), "metric": glob(metric), "run": glob(run)}
+    asked = {"model": model, "family": family, "metric": metric, "run": run}
     statement = _MODELS if family is None and metric is None else _METRICS
     with reading(db) as connection:
+        patterns = {name: connection.pattern(text) for name, text in asked.items()}
         return [dict(row) for row in connection.execute(statement, patterns)]
-
-
-def glob(pattern: str | None) -> str | None:
-    """Gives a pattern in SQLite's words, where a bracket would begin a set of characters."""
-    return None if pattern is None else pattern.replace("[", "[[]")

@@ -1,17 +1,18 @@
 """Registers what a run of the tracker made: its model artifact, and its final metrics.
 
-Owns which of a run's artifacts is its model. Runs are read through `lab_logger.reading`, never by queries of its own.
+Owns which of a run's artifacts is its model. Runs are read through `lab_logger.reading`, and those of a PostgreSQL
+store through `server_runs`, never by queries of its own.
 """
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from lab_logger import reading, settings
 from lab_logger.errors import LabLoggerError, ParameterError
-from lightml.connections import Database, ensure, locate, writing
+from lightml import server_runs
+from lightml.connections import Address, Connection, Database, Place, ensure, locate, writing
 from lightml.errors import AmbiguousNameError, InvalidEntryError, RegistryUnavailableError, UnknownNameError
 from lightml.lookup import find_models
 from lightml.metrics import METRIC_INSERTED, METRIC_UPDATED, allowed_metrics, make_entry, put_metric
@@ -60,8 +61,8 @@ def register_run_model(
         run_name: The registry's run to put it in; None takes the tracker run's project, or "tracker" without one.
         artifact: Which of the run's artifacts is the model: its path or the end of it. None takes the only one whose
             ending or name says so, such as `.pt`, `.safetensors` or `checkpoint`.
-        store: The tracker's store; None for the registry's own file where that is one, and else for the one that
-            `DB_PATH` and `.env` name.
+        store: The tracker's store, a file or an address; None for the registry's own database where that is one, and
+            else for the one that the environment and `.env` name.
         parent_name: The model it was made from.
         allow_failed: Whether a run that failed or was killed may be registered; what it saved may be half written.
         force: Whether metrics that are there already are overwritten, and a model of this name that another run made
@@ -120,8 +121,11 @@ def _looks_like_model(path: PurePath) -> bool:
 
 
 def _read_run(db: Database, store: Database, run_id: str) -> Mapping[str, Any]:
+    place = _find_store(db, store)
     try:
-        return reading.whole_run(settings.resolve(_find_store(db, store)), run_id)
+        if isinstance(place, Address):
+            return server_runs.read_run(place, run_id)
+        return reading.whole_run(settings.resolve(place), run_id)
     except ParameterError as error:
         kind = AmbiguousNameError if str(error).startswith("several") else UnknownNameError
         raise kind(str(error)) from error
@@ -129,19 +133,24 @@ def _read_run(db: Database, store: Database, run_id: str) -> Mapping[str, Any]:
         raise RegistryUnavailableError(f"cannot read the tracker's store: {error}") from error
 
 
-def _find_store(db: Database, store: Database) -> Path:
+def _find_store(db: Database, store: Database) -> Place:
     """Gives the store to read, which is never a registry alone: opening that as a store would make it one."""
     if store is None:
         own = locate(db)
-        return own if own.is_file() and _holds_runs(own) else locate(None)
-    path = locate(store)
-    if path.is_file() and not _holds_runs(path):
-        raise RegistryUnavailableError(f"{path} holds no runs of the tracker; give the tracker's store")
-    return path
+        return own if _holds_runs(own) else locate(None)
+    place = locate(store)
+    is_there = isinstance(place, Address) or place.is_file()
+    if is_there and not _holds_runs(place):
+        raise RegistryUnavailableError(f"{place} holds no runs of the tracker; give the tracker's store")
+    return place
 
 
-def _holds_runs(path: Path) -> bool:
-    with closing(reading.connect_to_read(path)) as connection:
+def _holds_runs(place: Place) -> bool:
+    if isinstance(place, Address):
+        return server_runs.holds_runs(place)
+    if not place.is_file():
+        return False
+    with closing(reading.connect_to_read(place)) as connection:
         return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'manifests'").fetchone())
 
 
@@ -156,7 +165,7 @@ def _check_status(run: Mapping[str, Any], *, allow_failed: bool) -> None:
 
 
 def _log(
-    connection: sqlite3.Connection,
+    connection: Connection,
     model_id: int,
     entries: Iterable[MetricCreate],
     left_out: dict[str, str],

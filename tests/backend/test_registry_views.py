@@ -1,6 +1,5 @@
 """The models of the registry beside each other, over HTTP."""
 
-import sqlite3
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ import pytest
 from openpyxl import load_workbook
 
 from backend.registry_views import Lineage, ModelComparison, ModelLeaderboard, ModelStats, Pivot
+from lightml.database import writing
 from lightml.handle import LightMLHandle
-from tests.backend.registries import RIGHT, WORSE, fill
+from tests.backend.registries import RIGHT, WORSE, fill, place_at
 
 MMLU = {"family": "mmlu", "metric": "acc"}
 
@@ -143,7 +143,8 @@ def test_the_difference_of_two_models_is_tested(client: httpx.Client, store: Pat
 
 def test_scores_of_other_samples_are_not_compared(client: httpx.Client, store: Path) -> None:
     fill(store)
-    LightMLHandle(store, "llama-sft").log_model_metric("llama-dpo", "mmlu", "acc", 0.8, scores=RIGHT * 2, force=True)
+    handle = LightMLHandle(place_at(store), "llama-sft")
+    handle.log_model_metric("llama-dpo", "mmlu", "acc", 0.8, scores=RIGHT * 2, force=True)
     answer = client.get("/registry/stats", params={"model_a": "llama", "model_b": "llama-dpo", **MMLU})
     assert "50" in detail(answer, 422)
     assert "100" in answer.json()["detail"]
@@ -151,16 +152,15 @@ def test_scores_of_other_samples_are_not_compared(client: httpx.Client, store: P
 
 def test_scores_that_another_program_spoiled_are_named(client: httpx.Client, store: Path) -> None:
     fill(store)
-    with sqlite3.connect(store) as connection:
+    with writing(place_at(store)) as connection:
         connection.execute("UPDATE detailed_scores SET scores = '[1, ' WHERE metric_id = 1")
-    connection.close()
     answer = client.get("/registry/stats", params={"model_a": "llama", "model_b": "llama-sft", **MMLU})
     assert "no JSON" in detail(answer, 422)
 
 
 def test_models_that_cannot_be_told_apart_share_a_rank(client: httpx.Client, store: Path) -> None:
     ids = fill(store)
-    handle = LightMLHandle(store, "llama-sft")
+    handle = LightMLHandle(place_at(store), "llama-sft")
     handle.log_model_metric("llama-dpo", "mmlu", "acc", 0.78, scores=[*RIGHT[1:], 0], force=True)
     answer = client.get("/registry/leaderboard", params=MMLU).json()
     board = ModelLeaderboard.model_validate(answer)

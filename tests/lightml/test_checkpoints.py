@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from lightml.checkpoints import find_checkpoint, list_checkpoints, register_checkpoint
+from lightml.database import Database
 from lightml.errors import AmbiguousNameError, InvalidEntryError, UnknownNameError
 from lightml.registry import register_model
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    path = tmp_path / "registry.db"
-    register_model(path, "r", "m", "/m")
-    return path
+def db(place: Database) -> Database:
+    register_model(place, "r", "m", "/m")
+    return place
 
 
-def test_a_checkpoint_is_registered_once(db: Path) -> None:
+def test_a_checkpoint_is_registered_once(db: Database) -> None:
     first = register_checkpoint(db, run_name="r", model_name="m", step=5000, path="/c/5000")
     assert register_checkpoint(db, "r", "m", 5000, "/c/5000") == first
     assert register_checkpoint(db, "r", "m", np.int64(5000), Path("/c/5000")) == first  # type: ignore[arg-type]
@@ -28,7 +28,7 @@ def test_a_checkpoint_is_registered_once(db: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_checkpoint_says_when_it_was_registered(db: Path) -> None:
+def test_a_checkpoint_says_when_it_was_registered(db: Database) -> None:
     register_checkpoint(db, "r", "m", 0, "/c")
     (checkpoint,) = list_checkpoints(db, "m", "r")
     assert checkpoint.created_at is not None
@@ -36,12 +36,12 @@ def test_a_checkpoint_says_when_it_was_registered(db: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [-1, 1.5, "5", True, None, 2**63])
-def test_a_step_is_a_whole_number(db: Path, step: Any) -> None:
+def test_a_step_is_a_whole_number(db: Database, step: Any) -> None:
     with pytest.raises(InvalidEntryError, match="step"):
         register_checkpoint(db, "r", "m", step, "/c")
 
 
-def test_a_checkpoint_needs_its_model(db: Path) -> None:
+def test_a_checkpoint_needs_its_model(db: Database) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'm'"):
         register_checkpoint(db, "r", "mm", 1, "/c")
     with pytest.raises(UnknownNameError, match="no run 'other'"):
@@ -50,7 +50,7 @@ def test_a_checkpoint_needs_its_model(db: Path) -> None:
         find_checkpoint(db, "r", "mm", 1)
 
 
-def test_a_checkpoint_is_found_by_its_step(db: Path) -> None:
+def test_a_checkpoint_is_found_by_its_step(db: Database) -> None:
     one = register_checkpoint(db, "r", "m", 1, "/c/1")
     assert find_checkpoint(db, run_name="r", model_name="m", step=1) == one
     assert find_checkpoint(db, None, "m", 1) == one
@@ -58,7 +58,7 @@ def test_a_checkpoint_is_found_by_its_step(db: Path) -> None:
     assert find_checkpoint(db, "r", "m", 1, path_hint="EXP") is None
 
 
-def test_a_part_of_the_path_tells_checkpoints_of_one_step_apart(db: Path) -> None:
+def test_a_part_of_the_path_tells_checkpoints_of_one_step_apart(db: Database) -> None:
     left = register_checkpoint(db, "r", "m", 5000, "/grid/EXP1234T5678/5000")
     right = register_checkpoint(db, "r", "m", 5000, "/grid/EXP1234T9_%*/5000")
     with pytest.raises(AmbiguousNameError, match=r"EXP1234T5678/5000, /grid/EXP1234T9_%\*/5000.*path_hint"):

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 import lightml
 from lab_logger import start_run
 from lightml.cli import app
+from lightml.database import Database, locate
 from lightml.handle import LightMLHandle
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,11 +48,11 @@ def _process(*words: object, env: dict[str, str] | None = None, **options: Any) 
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
+def db(place: Database) -> Database:
     """A registry with the models of the documented examples."""
-    result = _run("init", "--path", tmp_path / "registry", "--name", "main")
+    result = _run("init", "--db", place)
     assert result.exit_code == 0
-    path = tmp_path / "registry" / "main.db"
+    path = place
     handle = LightMLHandle(path, "my-experiment")
     values = {
         "llama-base": (0.443, 0.695, 0.521),
@@ -94,7 +95,7 @@ def test_init_names_the_file_in_one_option_too(tmp_path: Path) -> None:
         assert _run("init", *wrong).exit_code == 2
 
 
-def test_model_register(db: Path) -> None:
+def test_model_register(db: Database) -> None:
     words = (
         "model-register",
         "--db",
@@ -114,7 +115,7 @@ def test_model_register(db: Path) -> None:
     assert "'llama-sft'" in refused.stderr
 
 
-def test_checkpoint_register(db: Path) -> None:
+def test_checkpoint_register(db: Database) -> None:
     words = ("checkpoint-register", "--db", db, "--run", "my-experiment", "--model", "llama-sft", "--step", 5000)
     made = _json(*words, "--path", "/checkpoints/step-5000")
     assert made["checkpoint_id"] == LightMLHandle(db, "my-experiment").find_checkpoint("llama-sft", 5000)
@@ -124,7 +125,7 @@ def test_checkpoint_register(db: Path) -> None:
     assert "nobody" in unknown.stderr
 
 
-def test_metric_log_inserts_skips_and_overwrites(db: Path) -> None:
+def test_metric_log_inserts_skips_and_overwrites(db: Database) -> None:
     words = [
         *("metric-log", "--db", db, "--run", "my-experiment", "--model", "llama-sft", "--family", "mmlu_5shot"),
         *("--metric", "mmlu_acc", "--value"),
@@ -137,7 +138,7 @@ def test_metric_log_inserts_skips_and_overwrites(db: Path) -> None:
     assert [match["value"] for match in found["matches"]] == [0.7]
 
 
-def test_metric_log_with_scores_and_of_a_checkpoint(db: Path, tmp_path: Path) -> None:
+def test_metric_log_with_scores_and_of_a_checkpoint(db: Database, tmp_path: Path) -> None:
     handle = LightMLHandle(db, "my-experiment")
     checkpoint_id = handle.register_checkpoint("llama-sft", 5000, "/c")
     scores = tmp_path / "scores.json"
@@ -156,7 +157,9 @@ def test_metric_log_with_scores_and_of_a_checkpoint(db: Path, tmp_path: Path) ->
     ("content", "reason"),
     [("[1, 0", "not valid JSON"), ("[1, 0]", "mean"), ("{}", "scores"), ("[]", "empty"), (None, "cannot read")],
 )
-def test_metric_log_refuses_scores_it_cannot_use(db: Path, tmp_path: Path, content: str | None, reason: str) -> None:
+def test_metric_log_refuses_scores_it_cannot_use(
+    db: Database, tmp_path: Path, content: str | None, reason: str
+) -> None:
     scores = tmp_path / "scores.json"
     if content is not None:
         scores.write_text(content)
@@ -170,25 +173,27 @@ def test_metric_log_refuses_scores_it_cannot_use(db: Path, tmp_path: Path, conte
 @pytest.mark.parametrize(
     "owner", ["", "--model m --checkpoint-id 1", "--model m --step 1", "--checkpoint-id 1 --step 1"]
 )
-def test_metric_log_needs_one_owner(db: Path, owner: str) -> None:
+def test_metric_log_needs_one_owner(db: Database, owner: str) -> None:
     words = ("metric-log", "--db", db, "--family", "f", "--metric", "acc", "--value", "0.5")
     assert _run(*words, *owner.split()).exit_code == 2
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_metric_log_refuses_what_is_not_finite(db: Path, value: str) -> None:
+def test_metric_log_refuses_what_is_not_finite(db: Database, value: str) -> None:
     words = ("metric-log", "--db", db, "--model", "llama-sft", "--family", "f", "--metric", "acc", "--value", value)
     assert _json(*words, exit_code=1)["error"]
 
 
-def test_export_writes_the_report_where_it_is_told(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_writes_the_report_where_it_is_told(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert _json("export", "--db", db, "--output", tmp_path / "r.xlsx") == {"path": str(tmp_path / "r.xlsx")}
     monkeypatch.chdir(tmp_path)
     assert _run("export", "--db", db).exit_code == 0
     assert (tmp_path / "report.xlsx").read_bytes()[:2] == b"PK"
 
 
-def test_scan_imports_names_what_is_broken_and_fails_if_nothing_was_there(db: Path, tmp_path: Path) -> None:
+def test_scan_imports_names_what_is_broken_and_fails_if_nothing_was_there(db: Database, tmp_path: Path) -> None:
     for name, text in {"model-alpha": '{"results": {"arc": {"acc": 0.5}}}', "broken": "{"}.items():
         (tmp_path / "eval" / name).mkdir(parents=True)
         (tmp_path / "eval" / name / "results_2026-01-15T10-30-00.json").write_text(text)
@@ -209,7 +214,7 @@ def test_scan_imports_names_what_is_broken_and_fails_if_nothing_was_there(db: Pa
     assert _run("scan", "--db", db, "--run", "r", "--path", tmp_path / "no").exit_code == 1
 
 
-def test_compare_prints_the_table_of_the_library(db: Path) -> None:
+def test_compare_prints_the_table_of_the_library(db: Database) -> None:
     words = [
         *("compare", "--db", db, "--model-a", "llama-base", "--model-b", "llama-sft", "--run", "my-experiment"),
         *("--family", "ENG 5-shot"),
@@ -228,7 +233,7 @@ def test_compare_prints_the_table_of_the_library(db: Path) -> None:
         ["--models=llama-base", "--models", "llama-sft", "gemma-9b"],
     ],
 )
-def test_diff_takes_several_models_after_one_option_and_one_each(db: Path, models: list[str]) -> None:
+def test_diff_takes_several_models_after_one_option_and_one_each(db: Database, models: list[str]) -> None:
     result = _run("diff", "--db", db, *models, "--run", "my-experiment", "--family", "ENG 5-shot", "--no-color")
     assert result.exit_code == 0
     assert "lightml diff — 3 models  (run: my-experiment)" in result.stdout
@@ -236,12 +241,12 @@ def test_diff_takes_several_models_after_one_option_and_one_each(db: Path, model
     assert _json("diff", *models, "--db", db)["models"] == ["llama-base", "llama-sft", "gemma-9b"]
 
 
-def test_diff_of_one_model_is_refused(db: Path) -> None:
+def test_diff_of_one_model_is_refused(db: Database) -> None:
     assert _run("diff", "--db", db, "--models", "llama-base").exit_code == 1
     assert _run("diff", "--db", db, "--models").exit_code == 2
 
 
-def test_exists_lists_what_matches_and_says_by_its_exit_code_whether_anything_does(db: Path) -> None:
+def test_exists_lists_what_matches_and_says_by_its_exit_code_whether_anything_does(db: Database) -> None:
     assert _run("exists", "--db", db, "--model", "llama-sft").stdout == "  ✓ llama-sft\n  1 match(es)\n"
     words = ("exists", "--db", db, "--model", "*a*", "--family", "ENG*", "--metric", "M?LU")
     assert _run(*words).stdout.splitlines() == [
@@ -257,7 +262,7 @@ def test_exists_lists_what_matches_and_says_by_its_exit_code_whether_anything_do
     assert _run("exists", "--db", db).exit_code == 2
 
 
-def test_stats_prints_the_block_of_the_library(db: Path) -> None:
+def test_stats_prints_the_block_of_the_library(db: Database) -> None:
     words = [
         *("stats", "--db", db, "--model-a", "llama-base", "--model-b", "llama-sft"),
         *("--family", "hellaswag_0shot", "--metric", "hellaswag_acc_norm"),
@@ -272,7 +277,7 @@ def test_stats_prints_the_block_of_the_library(db: Path) -> None:
     assert _json(*words, "--seed", 7)["mcnemar"] == result["mcnemar"]
 
 
-def test_stats_without_a_terminal_says_what_to_give(db: Path) -> None:
+def test_stats_without_a_terminal_says_what_to_give(db: Database) -> None:
     result = _run("stats", "--db", db, "--model-a", "llama-base")
     assert result.exit_code == 2
     assert "--model-b, --family, --metric" in result.stderr
@@ -330,6 +335,24 @@ def test_a_registry_that_is_not_there_is_refused_by_every_verb_and_not_made(tmp_
     assert not db.exists()
 
 
+def test_a_registry_that_is_there_is_replaced_only_on_request(db: Database) -> None:
+    kept = _run("init", "--db", db)
+    assert (kept.exit_code, kept.stdout) == (1, "")
+    assert "is a registry already" in kept.stderr
+    assert _run("exists", "--db", db, "--model", "*").exit_code == 0
+    assert _json("init", "--db", db, "--overwrite") == {"path": str(locate(db))}
+    assert _run("exists", "--db", db, "--model", "*").exit_code == 1
+    assert _run("migrate", "--db", db).stdout == f"{locate(db)} is up to date\n"
+
+
+def test_a_server_that_does_not_answer_is_said_without_its_password() -> None:
+    words = ("exists", "--model", "m", "--db", "postgresql://ada:s3cr3t@127.0.0.1:46007/lab")
+    refused = _run(*words)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "postgresql://ada@127.0.0.1:46007/lab" in refused.stderr
+    assert "s3cr3t" not in refused.stderr + _json(*words, exit_code=1)["error"]
+
+
 def test_without_a_db_the_trackers_own_store_is_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DB_PATH", str(tmp_path / "manifests.sqlite"))
     assert _json("init") == {"path": str(tmp_path / "manifests.sqlite")}
@@ -338,11 +361,12 @@ def test_without_a_db_the_trackers_own_store_is_the_registry(tmp_path: Path, mon
 
 
 def test_a_run_of_the_tracker_is_registered_with_its_metrics(
-    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, weights = tmp_path / "manifests.db", tmp_path / "model.pt"
     weights.write_bytes(b"weights")
     monkeypatch.setenv("DB_PATH", str(store))
+    monkeypatch.delenv("LAB_SERVER_URL", raising=False)
     with start_run(dataset_id="digits") as run:
         run.log_artifact(weights)
         run.log_metrics({"acc": 0.75})
@@ -355,7 +379,7 @@ def test_a_run_of_the_tracker_is_registered_with_its_metrics(
     assert _run("model-register", "--db", db, "--run", "r", "--name", "m", "--store", store).exit_code == 2
 
 
-def test_wrong_usage_is_two_and_json_when_asked(db: Path) -> None:
+def test_wrong_usage_is_two_and_json_when_asked(db: Database) -> None:
     assert _run("diff", "--nope").exit_code == 2
     assert _run("nonsense").exit_code == 2
     assert _run().exit_code == 2
@@ -364,7 +388,7 @@ def test_wrong_usage_is_two_and_json_when_asked(db: Path) -> None:
     assert "nobody" in _json("compare", "--db", db, "--model-a", "nobody", "--model-b", "x", exit_code=1)["error"]
 
 
-def test_a_name_cannot_drive_the_terminal(db: Path) -> None:
+def test_a_name_cannot_drive_the_terminal(db: Database) -> None:
     LightMLHandle(db, "r").register_model("evil\x1b[2J", "/m")
     assert "\x1b" not in _run("exists", "--db", db, "--model", "evil*").stdout
 
@@ -385,7 +409,7 @@ def test_the_module_runs_and_a_command_imports_nothing_heavy() -> None:
     assert _process("version").stdout == f"lightml {lightml.__version__}\n"
 
 
-def test_scripts_can_ask_whether_a_model_is_there(db: Path) -> None:
+def test_scripts_can_ask_whether_a_model_is_there(db: Database) -> None:
     script = f'if "{sys.executable}" -m lightml exists --db "{db}" --model "$1" >/dev/null 2>&1; then echo yes; fi'
     env = {**os.environ, "PYTHONPATH": str(ROOT / "libs")}
     for name, answer in {"llama-sft": "yes\n", "my-model": ""}.items():
@@ -393,14 +417,14 @@ def test_scripts_can_ask_whether_a_model_is_there(db: Path) -> None:
         assert done.stdout == answer
 
 
-def test_an_encoding_without_the_signs_gets_replacements(db: Path) -> None:
+def test_an_encoding_without_the_signs_gets_replacements(db: Database) -> None:
     words = ("compare", "--db", db, "--model-a", "llama-base", "--model-b", "llama-sft")
     result = _process(*words, env={"PYTHONIOENCODING": "ascii"})
     assert (result.returncode, result.stderr) == (0, "")
     assert "Compare: llama-base  vs  llama-sft" in result.stdout
 
 
-def test_a_reader_that_leaves_early_is_no_error(db: Path) -> None:
+def test_a_reader_that_leaves_early_is_no_error(db: Database) -> None:
     command = f'"{sys.executable}" -m lightml compare --db "{db}" --model-a llama-base --model-b llama-sft | true'
     done = subprocess.run(
         ["sh", "-c", command],
@@ -412,7 +436,7 @@ def test_a_reader_that_leaves_early_is_no_error(db: Path) -> None:
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_stats_in_a_terminal_asks_for_what_is_missing(db: Path) -> None:
+def test_stats_in_a_terminal_asks_for_what_is_missing(db: Database) -> None:
     pty = pytest.importorskip("pty")
     main, side = pty.openpty()
     process = subprocess.Popen(

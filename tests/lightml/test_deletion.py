@@ -1,10 +1,8 @@
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from lightml.database import delete_model
+from lightml.database import Database, delete_model, reading
 from lightml.errors import AmbiguousNameError, RegistryUnavailableError, UnknownNameError
 from lightml.handle import LightMLHandle
 from lightml.models.delete import DeleteResult
@@ -12,7 +10,15 @@ from lightml.registry import list_models
 
 
 @pytest.fixture
-def handle(tmp_path: Path) -> LightMLHandle:
+def handle(place: Database) -> LightMLHandle:
+    handle = LightMLHandle(place, "r")
+    fill(handle)
+    return handle
+
+
+@pytest.fixture
+def filed(tmp_path: Path) -> LightMLHandle:
+    """A registry in a file, beside which links to models may lie."""
     handle = LightMLHandle(tmp_path / "registry" / "main.db", "r")
     fill(handle)
     return handle
@@ -28,14 +34,19 @@ def fill(handle: LightMLHandle) -> None:
         handle.log_checkpoint_metric(handle.register_checkpoint("sft", step, f"/c/{step}"), "fam", "acc", 0.5, [0, 1])
 
 
-def counts(db: Path) -> dict[str, int]:
+def counts(db: Database) -> dict[str, int]:
     tables = ("model", "checkpoint", "metrics", "detailed_scores")
-    with closing(sqlite3.connect(db)) as connection:
+    with reading(db) as connection:
         return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
 
 
+def _folder(handle: LightMLHandle) -> Path:
+    assert isinstance(handle.db, Path)
+    return handle.db.parent / "models"
+
+
 def link(handle: LightMLHandle, name: str, target: Path) -> Path:
-    place = handle.db.parent / "models" / name
+    place = _folder(handle) / name
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(target)
     return place
@@ -80,73 +91,73 @@ def test_a_missing_model_is_a_value_error(handle: LightMLHandle) -> None:
         delete_model(handle.db, "nothing")
 
 
-def test_the_link_goes_and_what_it_points_at_stays(handle: LightMLHandle, tmp_path: Path) -> None:
+def test_the_link_goes_and_what_it_points_at_stays(filed: LightMLHandle, tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     weights.mkdir()
     (weights / "model.safetensors").touch()
-    place = link(handle, "sft", weights)
-    handle.delete_model("sft")
+    place = link(filed, "sft", weights)
+    filed.delete_model("sft")
     assert not place.is_symlink()
     assert (weights / "model.safetensors").exists()
 
 
-def test_a_name_with_a_slash_has_its_link_in_a_folder(handle: LightMLHandle, tmp_path: Path) -> None:
-    handle.register_model("org/llama", "/m")
-    place = link(handle, "org/llama", tmp_path)
-    handle.delete_model("org/llama")
+def test_a_name_with_a_slash_has_its_link_in_a_folder(filed: LightMLHandle, tmp_path: Path) -> None:
+    filed.register_model("org/llama", "/m")
+    place = link(filed, "org/llama", tmp_path)
+    filed.delete_model("org/llama")
     assert not place.is_symlink()
     assert place.parent.is_dir()
 
 
-def test_the_link_stays_for_a_namesake_in_another_run(handle: LightMLHandle, tmp_path: Path) -> None:
-    place = link(handle, "sft", tmp_path)
-    fill(LightMLHandle(handle.db, "other"))
-    handle.delete_model("sft")
+def test_the_link_stays_for_a_namesake_in_another_run(filed: LightMLHandle, tmp_path: Path) -> None:
+    place = link(filed, "sft", tmp_path)
+    fill(LightMLHandle(filed.db, "other"))
+    filed.delete_model("sft")
     assert place.is_symlink()
-    LightMLHandle(handle.db, "other").delete_model("sft")
+    LightMLHandle(filed.db, "other").delete_model("sft")
     assert not place.is_symlink()
 
 
-def test_a_file_or_folder_in_its_place_is_left_alone(handle: LightMLHandle) -> None:
-    weights = handle.db.parent / "models" / "sft"
+def test_a_file_or_folder_in_its_place_is_left_alone(filed: LightMLHandle) -> None:
+    weights = _folder(filed) / "sft"
     weights.mkdir(parents=True)
     (weights / "model.bin").touch()
-    handle.delete_model("sft")
+    filed.delete_model("sft")
     assert (weights / "model.bin").exists()
 
 
-def test_no_name_reaches_outside_the_folder(handle: LightMLHandle, tmp_path: Path) -> None:
+def test_no_name_reaches_outside_the_folder(filed: LightMLHandle, tmp_path: Path) -> None:
     outside = tmp_path / "registry" / "outside"
     outside.symlink_to(tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "x").symlink_to(tmp_path)
-    link(handle, "away", elsewhere)
+    link(filed, "away", elsewhere)
     for name in ("../outside", str(outside), "away/x", "../models/../outside"):
-        handle.register_model(name, "/m")
-        handle.delete_model(name)
+        filed.register_model(name, "/m")
+        filed.delete_model(name)
     assert outside.is_symlink()
     assert (elsewhere / "x").is_symlink()
 
 
 def test_nothing_is_deleted_when_the_link_cannot_be(
-    handle: LightMLHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filed: LightMLHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    place = link(handle, "sft", tmp_path)
+    place = link(filed, "sft", tmp_path)
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(RegistryUnavailableError, match="cannot remove the link"):
-        handle.delete_model("sft")
-    assert handle.metric_exists("sft", "fam", "acc")
+        filed.delete_model("sft")
+    assert filed.metric_exists("sft", "fam", "acc")
     assert place.is_symlink()
 
 
-def test_the_link_goes_though_another_runs_model_reads_like_it(handle: LightMLHandle, tmp_path: Path) -> None:
-    handle.register_model("org/llama", "/m")
-    LightMLHandle(handle.db, "org").register_model("llama", "/m")
-    place = link(handle, "org/llama", tmp_path)
-    handle.delete_model("org/llama")
+def test_the_link_goes_though_another_runs_model_reads_like_it(filed: LightMLHandle, tmp_path: Path) -> None:
+    filed.register_model("org/llama", "/m")
+    LightMLHandle(filed.db, "org").register_model("llama", "/m")
+    place = link(filed, "org/llama", tmp_path)
+    filed.delete_model("org/llama")
     assert not place.is_symlink()
-    assert handle.model_exists("llama")
+    assert filed.model_exists("llama")

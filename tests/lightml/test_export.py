@@ -5,20 +5,22 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
+from lightml.database import Database
 from lightml.errors import InvalidEntryError, RegistryMissingError, UnknownNameError
 from lightml.export import export_excel
 from lightml.handle import LightMLHandle
+from lightml.registry import create_run
 
 RED, YELLOW, GREEN = "00F8696B", "00FFEB84", "0063BE7B"
 
 
 @pytest.fixture
-def handle(tmp_path: Path) -> LightMLHandle:
-    return LightMLHandle(tmp_path / "main.db", "first")
+def handle(place: Database) -> LightMLHandle:
+    return LightMLHandle(place, "first")
 
 
 def _report(handle: LightMLHandle, tmp_path: Path, **options: Any) -> Any:
-    return load_workbook(export_excel(tmp_path / "main.db", tmp_path / "report.xlsx", **options))
+    return load_workbook(export_excel(handle.db, tmp_path / "report.xlsx", **options))
 
 
 def _rows(sheet: Any) -> list[tuple[Any, ...]]:
@@ -104,13 +106,13 @@ def test_sheet_titles_are_short_allowed_and_unlike_each_other(handle: LightMLHan
 def test_only_one_run_where_one_is_asked_for(handle: LightMLHandle, tmp_path: Path) -> None:
     handle.register_model("m", "/m")
     handle.log_model_metric("m", "eng", "acc", 0.5)
-    other = LightMLHandle(tmp_path / "main.db", "second")
+    other = LightMLHandle(handle.db, "second")
     other.register_model("m", "/m")
     other.log_model_metric("m", "eng", "acc", 0.25)
     assert [row[2] for row in _rows(_report(handle, tmp_path)["eng"])[1:]] == ["first", "second"]
     assert _rows(_report(handle, tmp_path, run_name="second")["eng"])[1:] == [("m", "F", "second", None, 0.25)]
     with pytest.raises(UnknownNameError, match="third"):
-        export_excel(tmp_path / "main.db", tmp_path / "report.xlsx", run_name="third")
+        export_excel(handle.db, tmp_path / "report.xlsx", run_name="third")
 
 
 def test_a_registry_without_metrics_gives_a_sheet_that_says_so(handle: LightMLHandle, tmp_path: Path) -> None:
@@ -121,11 +123,11 @@ def test_a_registry_without_metrics_gives_a_sheet_that_says_so(handle: LightMLHa
 
 def test_a_report_is_replaced_by_the_new_one_and_its_path_is_given(handle: LightMLHandle, tmp_path: Path) -> None:
     report = tmp_path / "new folder" / "report.xlsx"
-    assert export_excel(db_path=tmp_path / "main.db", output_path=report) == report
+    assert export_excel(db_path=handle.db, output_path=report) == report
     first = report.read_bytes()
     handle.register_model("m", "/m")
     handle.log_model_metric("m", "eng", "acc", 0.5)
-    export_excel(db_path=tmp_path / "main.db", output_path=report)
+    export_excel(db_path=handle.db, output_path=report)
     assert report.read_bytes() != first
     assert [path.name for path in report.parent.iterdir()] == ["report.xlsx"]
 
@@ -138,8 +140,9 @@ def test_a_report_that_cannot_be_made_leaves_the_one_that_is_there(tmp_path: Pat
     assert report.read_bytes() == b"the old report"
 
 
-def test_a_path_that_cannot_hold_a_report_is_refused(handle: LightMLHandle, tmp_path: Path) -> None:
+def test_a_path_that_cannot_hold_a_report_is_refused(tmp_path: Path) -> None:
     database = tmp_path / "main.db"
+    create_run(database, "first")
     before = database.read_bytes()
     with pytest.raises(InvalidEntryError, match=r"\.xlsx"):
         export_excel(database, database)

@@ -43,7 +43,7 @@ def test_server_and_dashboard_answer_and_leave_nothing_behind(db: Path) -> None:
     port = _free_port()
     with gui.serving(db, port=port) as dashboard:
         assert dashboard.url == f"http://127.0.0.1:{port}/models"
-        assert dashboard.db_path == db
+        assert dashboard.place == db
         assert _get(f"{dashboard.server_url}/health") == 200
         assert _get(f"http://127.0.0.1:{port}/_stcore/health") == 200
         assert _get(dashboard.url) == 200

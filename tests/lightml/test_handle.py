@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import lightml
+from lightml.database import Database
 from lightml.errors import (
     InvalidEntryError,
     NotARegistryError,
@@ -23,8 +24,8 @@ LIBS = Path(lightml.__file__).parents[1]
 
 
 @pytest.fixture
-def handle(tmp_path: Path) -> LightMLHandle:
-    handle = LightMLHandle(db=str(tmp_path / "my_registry" / "main.db"), run_name="exp")
+def handle(place: Database) -> LightMLHandle:
+    handle = LightMLHandle(db=place, run_name="exp")
     handle.register_model(model_name="llama-base", path="/models/llama-base")
     handle.register_model(model_name="llama-sft", path="/models/llama-sft", parent_name="llama-base")
     return handle

@@ -1,17 +1,14 @@
-import sqlite3
-from contextlib import closing
-from pathlib import Path
-
 import pytest
 
+from lightml.database import Database, writing
 from lightml.errors import UnknownNameError
 from lightml.handle import LightMLHandle
 from lightml.lineage import ancestors, graph
 
 
 @pytest.fixture
-def handle(tmp_path: Path) -> LightMLHandle:
-    base = LightMLHandle(tmp_path / "registry.db", "pretraining")
+def handle(place: Database) -> LightMLHandle:
+    base = LightMLHandle(place, "pretraining")
     base.register_model("base", "/b")
     tuned = LightMLHandle(base.db, "tuning")
     tuned.register_model("sft", "/s", parent_name="base")
@@ -65,7 +62,6 @@ def test_ancestors_go_up_to_the_base(handle: LightMLHandle) -> None:
 
 def test_a_circle_that_another_program_wrote_ends(handle: LightMLHandle) -> None:
     known = ids(handle)
-    with closing(sqlite3.connect(handle.db)) as connection:
+    with writing(handle.db) as connection:
         connection.execute("UPDATE model SET parent_id = ? WHERE id = ?", (known["dpo"], known["base"]))
-        connection.commit()
     assert [model.model_name for model in ancestors(handle.db, known["dpo"])] == ["sft", "base"]

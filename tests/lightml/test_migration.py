@@ -74,7 +74,9 @@ def test_an_old_registry_becomes_a_new_one(db: Path, scripts: tuple[str, ...], v
     result = migrate(db)
     assert (result.from_version, result.to_version, result.backup) == (version, 3, None)
     assert ("added the table detailed_scores" in result.changes) == (version == 1)
-    assert definitions(db) == definitions(ensure(db.with_name("fresh.db")))
+    fresh = db.with_name("fresh.db")
+    ensure(fresh)
+    assert definitions(db) == definitions(fresh)
     assert ask(db, "PRAGMA foreign_key_check") == []
 
 

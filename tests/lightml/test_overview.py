@@ -3,17 +3,16 @@ from pathlib import Path
 import pytest
 
 from lightml import overview
-from lightml.connections import writing
+from lightml.connections import Database, writing
 from lightml.errors import AmbiguousNameError, RegistryMissingError, UnknownNameError
 from lightml.handle import LightMLHandle
 from lightml.search import search
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
+def db(place: Database) -> Database:
     """A registry of two runs: `base` with one model, `sft` with one made from it and one more without anything."""
-    path = tmp_path / "models.db"
-    base, sft = LightMLHandle(path, "base"), LightMLHandle(path, "sft")
+    base, sft = LightMLHandle(place, "base"), LightMLHandle(place, "sft")
     base.register_model("llama", path="/models/Llama")
     sft.register_model("tuned", parent_name="llama")
     sft.register_model("bare")
@@ -21,10 +20,10 @@ def db(tmp_path: Path) -> Path:
     sft.log_model_metric("tuned", "mmlu", "acc", 0.6)
     sft.log_checkpoint_metric(sft.register_checkpoint("tuned", 10), "mmlu", "loss", 1.5)
     sft.log_checkpoint_metric(sft.register_checkpoint("tuned", 20), "mmlu", "loss", 1.2)
-    return path
+    return place
 
 
-def test_the_vocabulary_counts_models_and_not_their_checkpoints(db: Path) -> None:
+def test_the_vocabulary_counts_models_and_not_their_checkpoints(db: Database) -> None:
     found = overview.facets(db)
     assert [(run["run_name"], run["models"]) for run in found["runs"]] == [("base", 1), ("sft", 2)]
     assert found["families"] == [
@@ -39,7 +38,7 @@ def test_the_vocabulary_counts_models_and_not_their_checkpoints(db: Path) -> Non
     assert (found["total_models"], found["total_checkpoints"], found["total_metrics"]) == (3, 2, 4)
 
 
-def test_scores_of_a_checkpoint_are_none_that_models_can_be_tested_on(db: Path) -> None:
+def test_scores_of_a_checkpoint_are_none_that_models_can_be_tested_on(db: Database) -> None:
     LightMLHandle(db, "sft").log_checkpoint_metric(1, "arc", "acc", 0.5, scores=[1, 0])
     arc = overview.facets(db)["families"][0]
     assert (arc["family"], arc["metrics"][0]["models"], arc["metrics"][0]["has_scores"]) == ("arc", 1, False)
@@ -48,12 +47,12 @@ def test_scores_of_a_checkpoint_are_none_that_models_can_be_tested_on(db: Path) 
 @pytest.mark.parametrize(
     ("text", "names"), [("LLAMA", ["llama"]), ("sft", ["bare", "tuned"]), ("", ["llama", "bare", "tuned"]), ("_", [])]
 )
-def test_text_is_looked_for_in_name_path_and_run(db: Path, text: str, names: list[str]) -> None:
+def test_text_is_looked_for_in_name_path_and_run(db: Database, text: str, names: list[str]) -> None:
     models, total = overview.find_summaries(db, text=text)
     assert ([model["model_name"] for model in models], total) == (names, len(names))
 
 
-def test_a_page_counts_what_lies_beyond_it(db: Path) -> None:
+def test_a_page_counts_what_lies_beyond_it(db: Database) -> None:
     models, total = overview.find_summaries(db, limit=1, offset=2)
     assert ([(model["model_name"], model["checkpoints"], model["metrics"]) for model in models], total) == (
         [("tuned", 2, 3)],
@@ -64,14 +63,14 @@ def test_a_page_counts_what_lies_beyond_it(db: Path) -> None:
 
 
 @pytest.mark.parametrize("model", [None, "*", "t?ned", "[t]uned", "*a*"])
-def test_patterns_mean_what_they_mean_to_search(db: Path, model: str | None) -> None:
+def test_patterns_mean_what_they_mean_to_search(db: Database, model: str | None) -> None:
     found, total = overview.find_metrics(db, model=model)
     expected = search(db, model=model, family="*")
     assert [{name: metric[name] for name in metric if name != "model_id"} for metric in found] == expected
     assert total == len(expected)
 
 
-def test_one_model_has_its_checkpoints_metrics_behind_its_own(db: Path) -> None:
+def test_one_model_has_its_checkpoints_metrics_behind_its_own(db: Database) -> None:
     model = overview.model_details(db, 2)
     assert [(metric["metric_name"], metric["checkpoint_id"]) for metric in model["metrics"]] == [
         ("acc", None),
@@ -86,7 +85,7 @@ def test_one_model_has_its_checkpoints_metrics_behind_its_own(db: Path) -> None:
     assert overview.checkpoint(db, 2)["step"] == 20
 
 
-def test_a_circle_that_another_program_made_ends(db: Path) -> None:
+def test_a_circle_that_another_program_made_ends(db: Database) -> None:
     with writing(db) as connection:
         connection.execute("UPDATE model SET parent_id = 2 WHERE id = 1")
     model = overview.model_details(db, 1)
@@ -94,7 +93,7 @@ def test_a_circle_that_another_program_made_ends(db: Path) -> None:
     assert [found["id"] for found in model["lineage"]["children"]] == [2]
 
 
-def test_what_is_not_there_is_named(db: Path, tmp_path: Path) -> None:
+def test_what_is_not_there_is_named(db: Database, tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="77"):
         overview.model_details(db, 77)
     with pytest.raises(UnknownNameError, match="77"):
@@ -105,7 +104,7 @@ def test_what_is_not_there_is_named(db: Path, tmp_path: Path) -> None:
         overview.facets(tmp_path / "none.db")
 
 
-def test_a_name_means_one_model_or_is_refused(db: Path) -> None:
+def test_a_name_means_one_model_or_is_refused(db: Database) -> None:
     assert overview.name_of(db, 2) == "sft/tuned"
     LightMLHandle(db, "base").register_model("sft/tuned")
     assert overview.name_of(db, 2) == "tuned"

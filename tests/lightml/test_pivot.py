@@ -1,15 +1,14 @@
-from pathlib import Path
-
 import pytest
 
+from lightml.database import Database
 from lightml.errors import UnknownNameError
 from lightml.handle import LightMLHandle
 from lightml.pivot import pivot
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    handle = LightMLHandle(tmp_path / "registry.db", "r")
+def db(place: Database) -> Database:
+    handle = LightMLHandle(place, "r")
     for name, acc, loss in (("a", 0.5, 2.0), ("b", 0.75, 1.0), ("c", 0.25, 3.0)):
         handle.register_model(name, f"/{name}")
         handle.log_metrics(name, {"eng": {"acc": acc, "loss": loss}, "ita": {"acc": 0.5}})
@@ -24,7 +23,7 @@ def db(tmp_path: Path) -> Path:
     return handle.db
 
 
-def test_models_stand_against_metrics(db: Path) -> None:
+def test_models_stand_against_metrics(db: Database) -> None:
     table = pivot(db, run_name="r")
     assert table.families == ["eng", "ita"]
     assert [(column.family, column.metric_name) for column in table.columns] == [
@@ -39,7 +38,7 @@ def test_models_stand_against_metrics(db: Path) -> None:
     assert table.rows[0].n_samples == [0, 2, 0, 0]
 
 
-def test_best_and_worst_go_by_what_the_name_says(db: Path) -> None:
+def test_best_and_worst_go_by_what_the_name_says(db: Database) -> None:
     accuracy, f1, loss, same = pivot(db, run_name="r").columns
     assert (accuracy.order, accuracy.best, accuracy.worst) == ("desc", 0.75, 0.25)
     assert (loss.order, loss.best, loss.worst) == ("asc", 1.0, 3.0)
@@ -47,7 +46,7 @@ def test_best_and_worst_go_by_what_the_name_says(db: Path) -> None:
     assert (same.best, same.worst) == (None, None)
 
 
-def test_one_family_is_shown_and_all_are_named(db: Path) -> None:
+def test_one_family_is_shown_and_all_are_named(db: Database) -> None:
     table = pivot(db, family="ita")
     assert table.families == ["eng", "fra", "ita"]
     assert [column.family for column in table.columns] == ["ita"]
@@ -58,7 +57,7 @@ def test_one_family_is_shown_and_all_are_named(db: Path) -> None:
         pivot(db, family="deu")
 
 
-def test_models_are_chosen_by_name(db: Path) -> None:
+def test_models_are_chosen_by_name(db: Database) -> None:
     assert [row.run_name for row in pivot(db, models=["a"]).rows] == ["r", "s"]
     assert [row.model_name for row in pivot(db, "r", models=["c", "a"]).rows] == ["a", "c"]
     assert pivot(db, models=[]).rows == []
@@ -68,7 +67,7 @@ def test_models_are_chosen_by_name(db: Path) -> None:
         pivot(db, run_name="t")
 
 
-def test_checkpoints_follow_their_model_by_step(db: Path) -> None:
+def test_checkpoints_follow_their_model_by_step(db: Database) -> None:
     table = pivot(db, "r", "eng", with_checkpoints=True)
     assert [(row.model_name, row.step, row.values[0]) for row in table.rows] == [
         ("a", None, 0.5), ("a", 2, 0.2), ("a", 10, 1.0), ("b", None, 0.75), ("c", None, 0.25), ("empty", None, None),

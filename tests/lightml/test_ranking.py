@@ -1,10 +1,10 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lightml.checkpoints import register_checkpoint
+from lightml.database import Database
 from lightml.errors import InvalidEntryError, UnknownNameError
 from lightml.metrics import add_metric
 from lightml.ranking import Candidate, leaderboard, rank_candidates
@@ -120,8 +120,8 @@ def test_equal_models_get_different_ranks_in_at_most_five_percent(kind: str) -> 
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    db = tmp_path / "registry.db"
+def db(place: Database) -> Database:
+    db = place
     for run, n_right in (("one", 90), ("two", 88)):
         create_run(db, run)
         register_model(db, run, "llama", None)
@@ -136,7 +136,7 @@ def db(tmp_path: Path) -> Path:
     return db
 
 
-def test_a_registrys_models_are_ranked_and_checkpoints_are_not(db: Path) -> None:
+def test_a_registrys_models_are_ranked_and_checkpoints_are_not(db: Database) -> None:
     board = leaderboard(db, "hella", "acc")
     rows = [(row["rank"], row["model"], row["run"], row["tied_with_best"]) for row in board["rows"]]
     assert rows == [(1, "llama", "one", True), (1, "llama", "two", True), (3, "base", "two", None)]
@@ -151,16 +151,16 @@ def test_a_registrys_models_are_ranked_and_checkpoints_are_not(db: Path) -> None
     assert json.loads(json.dumps(board)) == board
 
 
-def test_a_leaderboard_may_be_of_one_run(db: Path) -> None:
+def test_a_leaderboard_may_be_of_one_run(db: Database) -> None:
     assert [row["run"] for row in leaderboard(db, "hella", "acc", "two")["rows"]] == ["two", "two"]
 
 
-def test_the_name_of_a_metric_gives_the_order_unless_it_is_given(db: Path) -> None:
+def test_the_name_of_a_metric_gives_the_order_unless_it_is_given(db: Database) -> None:
     assert [row["model"] for row in leaderboard(db, "lm", "val_loss")["rows"]] == ["llama", "base"]
     assert [row["model"] for row in leaderboard(db, "lm", "val_loss", order="desc")["rows"]] == ["base", "llama"]
 
 
-def test_what_is_not_there_is_named(db: Path) -> None:
+def test_what_is_not_there_is_named(db: Database) -> None:
     with pytest.raises(
         UnknownNameError, match=r"no model in the registry has a metric 'f1'.*'hella/acc', 'lm/val_loss'"
     ):

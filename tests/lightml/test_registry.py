@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lightml.database import ensure
+from lightml.checkpoints import list_checkpoints, register_checkpoint
+from lightml.connections import altering, looking
+from lightml.database import Database, ensure, locate
 from lightml.errors import (
     AmbiguousNameError,
     InvalidEntryError,
@@ -12,20 +14,22 @@ from lightml.errors import (
     NotARegistryError,
     RegistryExistsError,
     RegistryMissingError,
+    RegistryOutdatedError,
     RegistryUnavailableError,
     UnknownNameError,
 )
 from lightml.metrics import METRIC_INSERTED, add_metric
 from lightml.models.registry import ModelRecord, RegistryInit
-from lightml.registry import create_run, initialize_registry, list_models, list_runs, register_model
+from lightml.registry import create_run, initialize_registry, list_models, list_runs, make_registry, register_model
+from lightml.search import search
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "registry.db"
+def db(place: Database) -> Database:
+    return place
 
 
-def model(db: Path, name: str) -> ModelRecord:
+def model(db: Database, name: str) -> ModelRecord:
     (found,) = [each for each in list_models(db) if each.model_name == name]
     return found
 
@@ -39,15 +43,14 @@ def test_initializing_makes_the_file_named_after_the_registry(tmp_path: Path) ->
     assert list_runs(path) == []
 
 
-def test_a_registry_is_replaced_only_on_request(tmp_path: Path) -> None:
-    wanted = RegistryInit(registry_path=tmp_path, registry_name="main")
-    path = initialize_registry(wanted)
-    create_run(path, "kept")
+def test_a_registry_is_replaced_only_on_request(db: Database) -> None:
+    place = make_registry(db)
+    create_run(db, "kept")
     with pytest.raises(RegistryExistsError, match="overwrite"):
-        initialize_registry(wanted)
-    assert [run.run_name for run in list_runs(path)] == ["kept"]
-    assert initialize_registry(wanted.model_copy(update={"overwrite": True})) == path
-    assert list_runs(path) == []
+        make_registry(db)
+    assert [run.run_name for run in list_runs(db)] == ["kept"]
+    assert make_registry(db, overwrite=True) == place == locate(db)
+    assert list_runs(db) == []
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -60,34 +63,32 @@ def test_a_file_that_is_no_database_is_never_overwritten(tmp_path: Path, overwri
     assert path.read_bytes() == before
 
 
-def test_tables_of_another_program_are_never_overwritten(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "main.db")) as connection:
+def test_tables_of_another_program_are_never_overwritten(db: Database) -> None:
+    with altering(db) as connection:
         connection.execute("CREATE TABLE metrics (key TEXT, value REAL)")
         connection.execute("INSERT INTO metrics VALUES ('loss', 1)")
-        connection.commit()
     with pytest.raises(NotARegistryError, match="no registry's"):
-        initialize_registry(RegistryInit(registry_path=tmp_path, registry_name="main", overwrite=True))
-    with closing(sqlite3.connect(tmp_path / "main.db")) as connection:
-        assert connection.execute("SELECT * FROM metrics").fetchall() == [("loss", 1.0)]
+        make_registry(db, overwrite=True)
+    with pytest.raises(RegistryOutdatedError):
+        register_model(db, "r", "m")
+    with looking(db) as connection:
+        assert [tuple(row) for row in connection.execute("SELECT * FROM metrics")] == [("loss", 1.0)]
 
 
-def test_overwriting_leaves_the_other_tables_of_the_file(tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "main.db")) as connection:
+def test_overwriting_leaves_the_other_tables(db: Database) -> None:
+    with altering(db) as connection:
         connection.execute("CREATE TABLE manifests (run_id TEXT)")
         connection.execute("INSERT INTO manifests VALUES ('one')")
-        connection.commit()
-    path = initialize_registry(RegistryInit(registry_path=tmp_path, registry_name="main"))
-    create_run(path, "r")
-    initialize_registry(RegistryInit(registry_path=tmp_path, registry_name="main", overwrite=True))
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT * FROM manifests").fetchall() == [("one",)]
-        assert connection.execute("SELECT count(*) FROM run").fetchone() == (0,)
+    make_registry(db)
+    create_run(db, "r")
+    make_registry(db, overwrite=True)
+    with looking(db) as connection:
+        assert [tuple(row) for row in connection.execute("SELECT * FROM manifests")] == [("one",)]
+    assert list_runs(db) == []
 
 
-def test_a_schema_restricts_the_metrics(tmp_path: Path) -> None:
-    path = initialize_registry(
-        RegistryInit(registry_path=tmp_path, registry_name="main", metrics_schema={"eng": ["acc", "acc_norm"]})
-    )
+def test_a_schema_restricts_the_metrics(db: Database) -> None:
+    path = make_registry(db, metrics_schema={"eng": ["acc", "acc_norm"]})
     register_model(path, "r", "m", "/m")
     assert add_metric(path, "eng", "acc", 0.5, model_name="m", run_name="r") == METRIC_INSERTED
     with pytest.raises(UnknownNameError, match=r"'f1'.*'eng'.*acc, acc_norm"):
@@ -102,7 +103,7 @@ def test_a_registry_needs_a_folder_that_can_be_made(tmp_path: Path) -> None:
         initialize_registry(RegistryInit(registry_path=tmp_path / "file", registry_name="main"))
 
 
-def test_a_run_is_made_once(db: Path) -> None:
+def test_a_run_is_made_once(db: Database) -> None:
     first = create_run(db, "exp", description="first try", metadata={"lr": 0.1})
     assert create_run(db, "exp") == first
     assert create_run(db, "other") != first
@@ -112,7 +113,7 @@ def test_a_run_is_made_once(db: Path) -> None:
     )  # fmt: skip
 
 
-def test_a_later_description_replaces_the_first(db: Path) -> None:
+def test_a_later_description_replaces_the_first(db: Database) -> None:
     create_run(db, "exp", description="first", metadata={"a": 1})
     create_run(db, "exp", description="second")
     create_run(db, "exp", metadata={"b": 2})
@@ -121,21 +122,22 @@ def test_a_later_description_replaces_the_first(db: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\0b", "\ud800"])
-def test_names_that_cannot_be_meant_are_refused(db: Path, name: str) -> None:
+def test_names_that_cannot_be_meant_are_refused(db: Database, name: str) -> None:
     with pytest.raises(InvalidEntryError, match="name"):
         create_run(db, name)
     with pytest.raises(InvalidEntryError, match="name"):
         register_model(db, "r", name, "/m")
-    assert not db.exists()
+    with pytest.raises(RegistryMissingError):
+        list_runs(db)
 
 
 @pytest.mark.parametrize("metadata", [{"x": object()}, {"x": float("nan")}, ["x"]])
-def test_metadata_that_json_cannot_hold_is_refused(db: Path, metadata: dict[str, object]) -> None:
+def test_metadata_that_json_cannot_hold_is_refused(db: Database, metadata: dict[str, object]) -> None:
     with pytest.raises(InvalidEntryError, match="metadata"):
         create_run(db, "exp", metadata=metadata)
 
 
-def test_registering_twice_is_registering_once(db: Path) -> None:
+def test_registering_twice_is_registering_once(db: Database) -> None:
     first = register_model(db, run_name="r", model_name="m", path="/m")
     assert register_model(db, run_name="r", model_name="m", path="/m") == first
     assert register_model(db, "s", "m", "/m") != first
@@ -144,7 +146,7 @@ def test_registering_twice_is_registering_once(db: Path) -> None:
     assert [each.id for each in list_models(db, "r")] == [first]
 
 
-def test_the_latest_path_and_parent_win(db: Path) -> None:
+def test_the_latest_path_and_parent_win(db: Database) -> None:
     base, other = register_model(db, "r", "base", "/base"), register_model(db, "r", "other", "/other")
     register_model(db, "r", "m", "/old", parent_name="base")
     register_model(db, "r", "m", None)
@@ -153,7 +155,7 @@ def test_the_latest_path_and_parent_win(db: Path) -> None:
     assert (model(db, "m").path, model(db, "m").parent_id) == ("/new", other)
 
 
-def test_a_missing_parent_is_named_and_nothing_is_written(db: Path) -> None:
+def test_a_missing_parent_is_named_and_nothing_is_written(db: Database) -> None:
     register_model(db, "r", "llama-base", "/m")
     with pytest.raises(UnknownNameError, match=r"'lama-base'.*did you mean 'llama-base'"):
         register_model(db, "new", "child", "/c", parent_name="lama-base")
@@ -163,7 +165,7 @@ def test_a_missing_parent_is_named_and_nothing_is_written(db: Path) -> None:
     assert [each.model_name for each in list_models(db)] == ["llama-base"]
 
 
-def test_a_parent_is_looked_for_in_the_own_run_first(db: Path) -> None:
+def test_a_parent_is_looked_for_in_the_own_run_first(db: Database) -> None:
     here, there = register_model(db, "here", "base", "/1"), register_model(db, "there", "base", "/2")
     register_model(db, "here", "child", "/c", parent_name="base")
     register_model(db, "there", "kid", "/c", parent_name="base")
@@ -172,13 +174,13 @@ def test_a_parent_is_looked_for_in_the_own_run_first(db: Path) -> None:
         register_model(db, "third", "x", "/c", parent_name="base")
 
 
-def test_a_parent_may_be_in_another_run(db: Path) -> None:
+def test_a_parent_may_be_in_another_run(db: Database) -> None:
     base = register_model(db, "pretraining", "base", "/b")
     register_model(db, "tuning", "sft", "/s", parent_name="base")
     assert model(db, "sft").parent_id == base
 
 
-def test_a_parent_by_name_and_id_must_be_one_model(db: Path) -> None:
+def test_a_parent_by_name_and_id_must_be_one_model(db: Database) -> None:
     base, other = register_model(db, "r", "base", "/b"), register_model(db, "r", "other", "/o")
     register_model(db, "r", "m", "/m", parent_name="base", parent_id=base)
     assert model(db, "m").parent_id == base
@@ -186,7 +188,7 @@ def test_a_parent_by_name_and_id_must_be_one_model(db: Path) -> None:
         register_model(db, "r", "m", "/m", parent_name="base", parent_id=other)
 
 
-def test_a_model_never_descends_from_itself(db: Path) -> None:
+def test_a_model_never_descends_from_itself(db: Database) -> None:
     base = register_model(db, "r", "base", "/b")
     register_model(db, "r", "sft", "/s", parent_name="base")
     dpo = register_model(db, "r", "dpo", "/d", parent_name="sft")
@@ -201,15 +203,36 @@ def test_a_model_never_descends_from_itself(db: Path) -> None:
     assert (model(db, "base").parent_id, model(db, "base").path) == (None, "/b")
 
 
-def test_a_namesake_in_another_run_can_be_the_parent_again_and_again(db: Path) -> None:
+def test_a_namesake_in_another_run_can_be_the_parent_again_and_again(db: Database) -> None:
     base = register_model(db, "one", "llama", "/1")
     for _ in range(2):
         child = register_model(db, "two", "llama", "/2", parent_name="llama")
     assert {each.id: each.parent_id for each in list_models(db)} == {base: None, child: base}
 
 
-def test_lists_do_not_make_a_registry(tmp_path: Path) -> None:
-    with pytest.raises(RegistryMissingError):
-        list_models(tmp_path / "none.db")
-    assert list(tmp_path.iterdir()) == []
-    assert list_models(ensure(tmp_path / "new.db"), "no such run") == []
+def test_lists_do_not_make_a_registry(db: Database) -> None:
+    for _ in range(2):
+        with pytest.raises(RegistryMissingError, match="lightml init"):
+            list_models(db)
+    place = locate(db)
+    assert not isinstance(place, Path) or not place.exists()
+    assert list_models(ensure(db), "no such run") == []
+
+
+def test_names_of_any_length_are_kept_apart(db: Database) -> None:
+    long = "".join(chr(0x4E00 + (number * 7919) % 20000) for number in range(4_000))
+    for name in (long, long + "a", long):
+        model_id = register_model(db, long, name, f"/{name}")
+        register_checkpoint(db, long, name, 1, f"/{name}")
+        add_metric(db, long, name, 0.5, model_name=name, run_name=long)
+        assert model(db, name).id == model_id
+    assert len(list_models(db, long)) == 2
+    assert [len(list_checkpoints(db, name)) for name in (long, long + "a")] == [1, 1]
+    assert [row["value"] for row in search(db, family=long)] == [0.5, 0.5]
+
+
+def test_names_are_ordered_by_their_code_points(db: Database) -> None:
+    names = ["B", "_", "a", "b", "\u00e4", "\u4e2d"]
+    for name in reversed(names):
+        register_model(db, "r", name)
+    assert [each.model_name for each in list_models(db)] == names

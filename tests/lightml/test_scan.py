@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from lightml import metrics, registry
-from lightml.database import reading
-from lightml.errors import InvalidEntryError, NotARegistryError
+from lightml.database import Database, reading
+from lightml.errors import InvalidEntryError, NotARegistryError, RegistryMissingError
 from lightml.handle import LightMLHandle
-from lightml.models.registry import RegistryInit
 from lightml.models.scan import ScanStats
 from lightml.scan import scan_and_import
 
@@ -34,14 +33,14 @@ def _samples(folder: Path, task: str, rows: list[dict[str, Any]], *, stamp: str 
     return _write(folder / f"samples_{task}_{stamp}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _logged(db: Path) -> dict[tuple[str, str, str], float]:
+def _logged(db: Database) -> dict[tuple[str, str, str], float]:
     found = LightMLHandle(db, "reader").search(metric="*")
     return {(row["model"], row["family"], row["metric"]): row["value"] for row in found}
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    return tmp_path / "main.db"
+def db(place: Database) -> Database:
+    return place
 
 
 @pytest.fixture
@@ -51,7 +50,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def test_each_subfolder_is_one_model_with_the_metrics_of_its_tasks(db: Path, root: Path) -> None:
+def test_each_subfolder_is_one_model_with_the_metrics_of_its_tasks(db: Database, root: Path) -> None:
     _lm_eval(root / "model-alpha", {"hellaswag": {"acc": 0.25, "acc_norm": 0.5}})
     _lm_eval(root / "model-beta", {"arc": {"acc": 0.75}})
     stats = scan_and_import(db=db, run_name="lm-eval-run", path=root, format="lm_eval", model_prefix="eval/")
@@ -64,7 +63,7 @@ def test_each_subfolder_is_one_model_with_the_metrics_of_its_tasks(db: Path, roo
     assert {row.run_name for row in registry.list_models(db)} == {"lm-eval-run"}
 
 
-def test_names_follow_the_file_shots_in_the_family_the_usual_filter_left_out(db: Path, root: Path) -> None:
+def test_names_follow_the_file_shots_in_the_family_the_usual_filter_left_out(db: Database, root: Path) -> None:
     entries = {
         "alias": " - gsm8k",
         "exact_match,strict-match": 0.1234567890123,
@@ -80,7 +79,7 @@ def test_names_follow_the_file_shots_in_the_family_the_usual_filter_left_out(db:
     }
 
 
-def test_a_second_scan_skips_and_force_overwrites(db: Path, root: Path) -> None:
+def test_a_second_scan_skips_and_force_overwrites(db: Database, root: Path) -> None:
     _lm_eval(root / "m", {"arc": {"acc,none": 0.25}})
     assert scan_and_import(db, "r", root).metrics_logged == 1
     _lm_eval(root / "m", {"arc": {"acc,none": 0.5}})
@@ -91,7 +90,7 @@ def test_a_second_scan_skips_and_force_overwrites(db: Path, root: Path) -> None:
     assert _logged(db) == {("m", "arc", "acc"): 0.5}
 
 
-def test_the_newest_file_wins_for_each_family_by_the_time_in_its_name(db: Path, root: Path) -> None:
+def test_the_newest_file_wins_for_each_family_by_the_time_in_its_name(db: Database, root: Path) -> None:
     newest = _lm_eval(root / "m", {"arc": {"acc,none": 0.75}}, stamp=LATER)
     older = _lm_eval(root / "m", {"arc": {"acc,none": 0.25, "acc_norm,none": 0.1}, "boolq": {"acc,none": 0.5}})
     os.utime(newest, (0, 0))
@@ -100,14 +99,14 @@ def test_the_newest_file_wins_for_each_family_by_the_time_in_its_name(db: Path, 
     assert _logged(db) == {("m", "arc", "acc"): 0.75, ("m", "boolq", "acc"): 0.5}
 
 
-def test_results_one_folder_deeper_are_found_where_lm_eval_puts_them(db: Path, root: Path) -> None:
+def test_results_one_folder_deeper_are_found_where_lm_eval_puts_them(db: Database, root: Path) -> None:
     _lm_eval(root / "m" / "meta-llama__Llama-3-8B", {"arc": {"acc,none": 0.5}}, model_name="meta-llama/Llama-3-8B")
     scan_and_import(db, "r", root)
     assert _logged(db) == {("m", "arc", "acc"): 0.5}
     assert [model.path for model in registry.list_models(db)] == ["meta-llama/Llama-3-8B"]
 
 
-def test_a_folder_with_results_of_several_models_is_not_guessed_at(db: Path, root: Path) -> None:
+def test_a_folder_with_results_of_several_models_is_not_guessed_at(db: Database, root: Path) -> None:
     for name in ("one", "two"):
         _lm_eval(root / "m" / name, {"arc": {"acc,none": 0.5}})
     stats = scan_and_import(db, "r", root)
@@ -115,14 +114,14 @@ def test_a_folder_with_results_of_several_models_is_not_guessed_at(db: Path, roo
     assert "one, two" in stats.errors["m"]
 
 
-def test_a_path_registered_by_hand_stays(db: Path, root: Path) -> None:
+def test_a_path_registered_by_hand_stays(db: Database, root: Path) -> None:
     registry.register_model(db, "r", "m", "/models/mine")
     _lm_eval(root / "m", {"arc": {"acc,none": 0.5}}, model_name="hub/name")
     scan_and_import(db, "r", root)
     assert [model.path for model in registry.list_models(db)] == ["/models/mine"]
 
 
-def test_per_sample_files_give_the_scores_in_the_order_of_their_documents(db: Path, root: Path) -> None:
+def test_per_sample_files_give_the_scores_in_the_order_of_their_documents(db: Database, root: Path) -> None:
     _lm_eval(root / "m", {"arc": {"acc,none": 0.5, "acc,first": 0.25, "loss,none": 1.5}})
     rows = [
         {"doc_id": doc_id, "filter": which, "acc": float(mark), "loss": 1.0 + doc_id / 3}
@@ -138,7 +137,7 @@ def test_per_sample_files_give_the_scores_in_the_order_of_their_documents(db: Pa
     assert handle.get_detailed_scores("m", "arc", "loss") == pytest.approx([1.0, 4 / 3, 5 / 3, 2.0])
 
 
-def test_samples_of_another_evaluation_are_not_attached(db: Path, root: Path) -> None:
+def test_samples_of_another_evaluation_are_not_attached(db: Database, root: Path) -> None:
     _lm_eval(root / "m", {"arc": {"acc,none": 0.5}})
     _samples(root / "m", "arc", [{"doc_id": 0, "acc": 1}, {"doc_id": 1, "acc": 0}], stamp=LATER)
     scan_and_import(db, "r", root)
@@ -158,7 +157,7 @@ def test_samples_of_another_evaluation_are_not_attached(db: Path, root: Path) ->
     ],
 )
 def test_samples_that_do_not_fit_are_named_and_the_metric_is_logged_without(
-    db: Path, root: Path, rows: list[dict[str, Any]], reason: str
+    db: Database, root: Path, rows: list[dict[str, Any]], reason: str
 ) -> None:
     _lm_eval(root / "m", {"arc": {"acc,none": 0.5}})
     samples = _samples(root / "m", "arc", rows)
@@ -183,7 +182,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
-def test_one_broken_folder_of_fifty_is_named_and_the_rest_is_imported(db: Path, root: Path, content: str) -> None:
+def test_one_broken_folder_of_fifty_is_named_and_the_rest_is_imported(db: Database, root: Path, content: str) -> None:
     for number in range(50):
         _lm_eval(root / f"model-{number:02}", {"arc": {"acc,none": number / 64}})
     broken = _write(root / "model-17" / f"results_{STAMP}.json", content)
@@ -195,13 +194,13 @@ def test_one_broken_folder_of_fifty_is_named_and_the_rest_is_imported(db: Path, 
     assert not LightMLHandle(db, "r").model_exists("model-17")
 
 
-def test_bytes_that_are_no_text_are_named(db: Path, root: Path) -> None:
+def test_bytes_that_are_no_text_are_named(db: Database, root: Path) -> None:
     (root / "m").mkdir()
     (root / "m" / "results_x.json").write_bytes(b"\xff\xfe{}")
     assert "not valid JSON" in scan_and_import(db, "r", root).errors["m/results_x.json"]
 
 
-def test_an_older_broken_file_is_named_and_does_not_hide_the_newest(db: Path, root: Path) -> None:
+def test_an_older_broken_file_is_named_and_does_not_hide_the_newest(db: Database, root: Path) -> None:
     older = _write(root / "m" / f"results_{STAMP}.json", "{")
     _lm_eval(root / "m", {"arc": {"acc,none": 0.5}}, stamp=LATER)
     stats = scan_and_import(db, "r", root)
@@ -209,7 +208,7 @@ def test_an_older_broken_file_is_named_and_does_not_hide_the_newest(db: Path, ro
     assert _logged(db) == {("m", "arc", "acc"): 0.5}
 
 
-def test_what_is_no_number_is_left_out_and_named(db: Path, root: Path) -> None:
+def test_what_is_no_number_is_left_out_and_named(db: Database, root: Path) -> None:
     path = _lm_eval(root / "m", {"arc": {"acc,none": 0.5, "matrix,none": [[1]]}, "odd": 3})
     stats = scan_and_import(db, "r", root)
     assert "arc/matrix,none is a list" in stats.errors[f"m/{path.name}"]
@@ -217,10 +216,8 @@ def test_what_is_no_number_is_left_out_and_named(db: Path, root: Path) -> None:
     assert _logged(db) == {("m", "arc", "acc"): 0.5}
 
 
-def test_a_registry_that_allows_certain_metrics_refuses_a_folder_whole(tmp_path: Path, root: Path) -> None:
-    db = registry.initialize_registry(
-        RegistryInit(registry_path=tmp_path, registry_name="strict", metrics_schema={"arc": ["acc"]})
-    )
+def test_a_registry_that_allows_certain_metrics_refuses_a_folder_whole(db: Database, root: Path) -> None:
+    registry.make_registry(db, metrics_schema={"arc": ["acc"]})
     _lm_eval(root / "good", {"arc": {"acc,none": 0.5}})
     _lm_eval(root / "bad", {"arc": {"acc,none": 0.5}, "boolq": {"acc,none": 0.5}})
     stats = scan_and_import(db, "r", root)
@@ -229,17 +226,18 @@ def test_a_registry_that_allows_certain_metrics_refuses_a_folder_whole(tmp_path:
     assert [model.model_name for model in registry.list_models(db)] == ["good"]
 
 
-def test_folders_without_results_are_listed_and_no_registry_is_made_for_nothing(db: Path, root: Path) -> None:
+def test_folders_without_results_are_listed_and_no_registry_is_made_for_nothing(db: Database, root: Path) -> None:
     (root / "empty").mkdir()
     (root / ".cache").mkdir()
     _write(root / "model-gamma" / "metrics.json", {"acc": 0.5})
     _write(root / "results_beside.json", {"results": {"arc": {"acc": 0.5}}})
     stats = scan_and_import(db, "r", root)
     assert stats == ScanStats(skipped_dirs=["empty", "model-gamma"])
-    assert not db.exists()
+    with pytest.raises(RegistryMissingError):
+        registry.list_runs(db)
 
 
-def test_json_metrics_have_the_family_that_the_file_gives_or_default(db: Path, root: Path) -> None:
+def test_json_metrics_have_the_family_that_the_file_gives_or_default(db: Database, root: Path) -> None:
     _write(root / "flat" / "metrics.json", {"acc": 0.5, "f1": 1})
     _write(root / "nested" / "metrics_eng.json", {"ENG 5-shot": {"MMLU": 56.2}})
     _write(root / "nested" / "metrics_ita.json", {"ITA 0-shot": {"MMLU": 52.8}})
@@ -256,7 +254,7 @@ def test_json_metrics_have_the_family_that_the_file_gives_or_default(db: Path, r
     }
 
 
-def test_json_that_contradicts_itself_or_is_not_finite_is_refused_whole(db: Path, root: Path) -> None:
+def test_json_that_contradicts_itself_or_is_not_finite_is_refused_whole(db: Database, root: Path) -> None:
     _write(root / "twice" / "metrics_1.json", {"acc": 0.5})
     _write(root / "twice" / "metrics_2.json", {"acc": 0.25})
     _write(root / "nan" / "metrics.json", '{"eng": {"a": 0.5, "b": NaN}}')
@@ -270,12 +268,12 @@ def test_json_that_contradicts_itself_or_is_not_finite_is_refused_whole(db: Path
 
 
 @pytest.mark.parametrize("format_name", ["lm-eval", "", "xml"])
-def test_an_unknown_format_is_refused_by_name(db: Path, root: Path, format_name: str) -> None:
+def test_an_unknown_format_is_refused_by_name(db: Database, root: Path, format_name: str) -> None:
     with pytest.raises(InvalidEntryError, match="lm_eval, json"):
         scan_and_import(db, "r", root, format=format_name)
 
 
-def test_a_path_that_is_no_folder_is_refused(db: Path, tmp_path: Path) -> None:
+def test_a_path_that_is_no_folder_is_refused(db: Database, tmp_path: Path) -> None:
     with pytest.raises(InvalidEntryError, match="there is no folder"):
         scan_and_import(db, "r", tmp_path / "nowhere")
     with pytest.raises(InvalidEntryError, match="there is no folder"):
@@ -288,7 +286,7 @@ def test_a_file_that_is_no_registry_ends_the_scan(tmp_path: Path, root: Path) ->
         scan_and_import(_write(tmp_path / "text.db", "no database, but long enough to be read as one" * 20), "r", root)
 
 
-def test_a_scan_keeps_what_other_runs_have(db: Path, root: Path) -> None:
+def test_a_scan_keeps_what_other_runs_have(db: Database, root: Path) -> None:
     registry.register_model(db, "other", "m")
     metrics.add_metric(db, "arc", "acc", 0.125, model_name="m", run_name="other")
     _lm_eval(root / "m", {"arc": {"acc,none": 0.5}})

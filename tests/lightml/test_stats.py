@@ -1,10 +1,10 @@
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lightml.database import Database
 from lightml.errors import InvalidEntryError, ScoresError, UnknownNameError
 from lightml.metrics import add_metric
 from lightml.registry import create_run, register_model
@@ -148,8 +148,8 @@ def test_any_false_positive_among_equal_models_is_at_most_five_percent(kind: str
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    db = tmp_path / "registry.db"
+def db(place: Database) -> Database:
+    db = place
     create_run(db, "one")
     for name, scores in (("base", B), ("sft", A), ("short", [1.0, 0.0])):
         register_model(db, "one", name, None)
@@ -160,15 +160,15 @@ def db(tmp_path: Path) -> Path:
     return db
 
 
-def test_stored_scores_are_compared(db: Path) -> None:
+def test_stored_scores_are_compared(db: Database) -> None:
     assert compare_models_stats(db, "base", "sft", "hella", "acc") == compare_stats(B, A)
 
 
-def test_the_name_of_the_metric_says_which_way_it_is_better(db: Path) -> None:
+def test_the_name_of_the_metric_says_which_way_it_is_better(db: Database) -> None:
     assert compare_models_stats(db, "base", "sft", "hella", "toxicity")["mcnemar"]["winner"] == "a"
 
 
-def test_of_two_models_of_one_name_the_preferred_runs_is_meant(db: Path) -> None:
+def test_of_two_models_of_one_name_the_preferred_runs_is_meant(db: Database) -> None:
     create_run(db, "two")
     register_model(db, "two", "sft", None)
     add_metric(db, "hella", "acc", 22 / 50, B, model_name="sft", run_name="two")
@@ -186,11 +186,11 @@ def test_of_two_models_of_one_name_the_preferred_runs_is_meant(db: Path) -> None
         (("base", "none", "hella", "acc"), "no model 'none'"),
     ],
 )
-def test_what_is_not_there_is_named(db: Path, asked: tuple[str, str, str, str], said: str) -> None:
+def test_what_is_not_there_is_named(db: Database, asked: tuple[str, str, str, str], said: str) -> None:
     with pytest.raises(UnknownNameError, match=said):
         compare_models_stats(db, *asked)
 
 
-def test_scores_of_different_numbers_of_samples_name_the_models(db: Path) -> None:
+def test_scores_of_different_numbers_of_samples_name_the_models(db: Database) -> None:
     with pytest.raises(ScoresError, match="'base' has 50, 'short' has 2"):
         compare_models_stats(db, "base", "short", "hella", "acc")

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -101,7 +100,7 @@ def stats(
 
 
 def _print_stats(
-    db: Path | None, chosen: Mapping[str, str], run: str | None, seed: int, *, as_json: bool, no_color: bool
+    db: str | None, chosen: Mapping[str, str], run: str | None, seed: int, *, as_json: bool, no_color: bool
 ) -> None:
     from lightml.stats import compare_models_stats
     from lightml.tables import stats_text

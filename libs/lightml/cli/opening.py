@@ -28,7 +28,7 @@ def gui(
     from lightml.gui import serving
 
     with contextlib.suppress(KeyboardInterrupt), serving(registry(db), host=host, port=port) as dashboard:
-        text = f"the registry {dashboard.db_path} is at {dashboard.url} (Ctrl-C ends it)"
-        say({"url": dashboard.url, "db": str(dashboard.db_path)}, text, as_json=as_json)
+        text = f"the registry {dashboard.place} is at {dashboard.url} (Ctrl-C ends it)"
+        say({"url": dashboard.url, "db": str(dashboard.place)}, text, as_json=as_json)
         sys.stdout.flush()
         dashboard.wait()

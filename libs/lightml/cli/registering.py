@@ -9,29 +9,33 @@ from lightml import checkpoints, database, registry
 from lightml.cli.options import AsJson, Db, Force, Model, NoColor, Run
 from lightml.cli.options import registry as existing
 from lightml.cli.output import say
-from lightml.models.registry import RegistryInit
 
 
 def init(
     *,
     path: Annotated[Path | None, typer.Option("--path", metavar="FOLDER", help="The folder. [default: .]")] = None,
     name: Annotated[str | None, typer.Option("--name", help="The file's name without .db. [default: main]")] = None,
-    db: Annotated[Path | None, typer.Option("--db", metavar="FILE", help="Folder and name in one: FILE.db")] = None,
+    db: Annotated[
+        str | None, typer.Option("--db", metavar="PLACE", help="Folder and name in one: FILE.db, or postgresql://…")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the registry that is there.")] = False,
     as_json: AsJson = False,
     no_color: NoColor = False,
 ) -> None:
-    """Create a new registry; without a path, inside the tracker's store."""
+    """Create a new registry; without a path, inside the tracker's store.
+
+    A PostgreSQL database must be there already; it gains the registry's tables.
+    """
     if db is not None and (path is not None or name is not None):
         raise typer.BadParameter("give --db, or --path and --name", param_hint="'--db'")
-    if db is not None and db.suffix != ".db":
+    if db is not None and not database.is_address(db) and Path(db).suffix != ".db":
         raise typer.BadParameter(f"{db} does not end in .db", param_hint="'--db'")
     if name is not None and (not name or {"/", "\\", "\0"} & set(name)):
         raise typer.BadParameter(f"{name!r} is no file name; --path names the folder", param_hint="'--name'")
-    whole = db or ((path or Path()) / f"{name or 'main'}.db" if path or name else None)
+    whole = db or (str((path or Path()) / f"{name or 'main'}.db") if path or name else None)
     if whole is None and overwrite:
         raise typer.BadParameter("say which registry it replaces, with --db", param_hint="'--overwrite'")
-    made = database.ensure(None) if whole is None else _initialize(whole, overwrite=overwrite)
+    made = database.ensure(None) if whole is None else registry.make_registry(whole, overwrite=overwrite)
     say({"path": str(made)}, f"made the registry {made}", as_json=as_json)
 
 
@@ -46,7 +50,7 @@ def model_register(
         typer.Option("--from-run", metavar="RUN_ID", help="Register what this run of the tracker made, with metrics."),
     ] = None,
     artifact: Annotated[str | None, typer.Option("--artifact", help="Which artifact of that run is the model.")] = None,
-    store: Annotated[Path | None, typer.Option("--store", help="The tracker's store, if not the usual one.")] = None,
+    store: Annotated[str | None, typer.Option("--store", help="The tracker's store, if not the usual one.")] = None,
     allow_failed: Annotated[bool, typer.Option("--allow-failed", help="Take that run although it failed.")] = False,
     force: Force = False,
     db: Db = None,
@@ -113,12 +117,6 @@ def migrate(*, db: Db = None, as_json: AsJson = False, no_color: NoColor = False
     say(done.model_dump(mode="json"), "\n  ".join(lines), as_json=as_json)
 
 
-def _initialize(path: Path, *, overwrite: bool) -> Path:
-    return registry.initialize_registry(
-        RegistryInit(registry_path=path.parent, registry_name=path.stem, overwrite=overwrite)
-    )
-
-
 def _check_belongs(from_run: str | None, *, path: str | None, only_from_run: bool) -> None:
     if from_run is None and only_from_run:
         raise typer.BadParameter(
@@ -128,7 +126,7 @@ def _check_belongs(from_run: str | None, *, path: str | None, only_from_run: boo
         raise typer.BadParameter("the run says it; --artifact chooses among several", param_hint="'--path'")
 
 
-def _register_run_model(db: Path | None, *, as_json: bool, **options: Any) -> None:
+def _register_run_model(db: str | None, *, as_json: bool, **options: Any) -> None:
     from lightml.tracker import register_run_model
 
     made = register_run_model(existing(db), **options)
