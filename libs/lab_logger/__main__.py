@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from lab_logger import doctor, printing, reading, spool
-from lab_logger.errors import LabLoggerError, SpoolError
+from lab_logger.errors import LabLoggerError, OutboxError, SpoolError
 from lab_logger.record import to_jsonable
 from lab_logger.settings import Settings, resolve
 from lab_logger.storage import EmbeddedStore
@@ -66,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     shower = add("show", [shared, machine], "show everything about one run")
     shower.add_argument("run_id", metavar="RUN_ID", help="the run's id, or enough of its beginning")
     shower.set_defaults(command=_show)
-    add("sync", [shared], "bring what was kept in the spool into the store").set_defaults(command=_sync)
+    words = "send what waits to the server, or bring what was kept in the spool into the store"
+    add("sync", [shared], words).set_defaults(command=_sync)
     words = "say where the store is and why, whether it is sound, and what to do if not"
     add("doctor", [shared], words).set_defaults(command=_doctor)
     return parser
@@ -82,7 +83,20 @@ def _count(text: str) -> int:
     return count
 
 
+def _check_local(settings: Settings) -> None:
+    """Says where the runs are that this command cannot show: an empty list would hide them."""
+    server_url = settings.server_url
+    if server_url is not None:
+        store = settings.db_path
+        is_there = f"; the runs in {store} are shown with --store {store}" if store.exists() else ""
+        raise LabLoggerError(
+            f"runs are recorded on {server_url} (LAB_SERVER_URL), and this shows a local store: look at "
+            f"{server_url}/runs, {server_url}/docs or the dashboard{is_there}"
+        )
+
+
 def _list(settings: Settings, arguments: argparse.Namespace) -> int:
+    _check_local(settings)
     runs = reading.newest_runs(settings, limit=arguments.limit, status=arguments.status)
     if arguments.json:
         _print_json(runs)
@@ -94,6 +108,7 @@ def _list(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _show(settings: Settings, arguments: argparse.Namespace) -> int:
+    _check_local(settings)
     run = reading.whole_run(settings, arguments.run_id)
     if arguments.json:
         _print_json(run)
@@ -103,6 +118,21 @@ def _show(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _sync(settings: Settings, _: argparse.Namespace) -> int:
+    server_url = settings.server_url
+    if server_url is None:
+        return _sync_store(settings)
+    from lab_logger.syncing import send_waiting
+
+    done = send_waiting(server_url, settings, progress=sys.stderr if sys.stderr.isatty() else None)
+    print(done.words)
+    if any(backlog.waiting for backlog in spool.backlog(settings.db_path)):
+        _sync_store(settings)
+    if done.left:
+        raise OutboxError("; ".join(done.left))
+    return 0
+
+
+def _sync_store(settings: Settings) -> int:
     path = settings.db_path
     before = spool.backlog(path)
     waiting = sum(backlog.waiting for backlog in before)

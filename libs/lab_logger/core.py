@@ -67,7 +67,7 @@ def log_run(
             the setting `DATASET_ID`.
         tags: Tags of every run.
         project: The project's name; `PROJECT_NAME` unless given.
-        store: The store's file; `DB_PATH` unless given.
+        store: The store's file; unless given, the server at `LAB_SERVER_URL` if one is set, else `DB_PATH`.
 
     Raises:
         ParameterError: What is decorated is no function, a class or a generator function.
@@ -97,7 +97,7 @@ def start_run(
         dataset_id: The dataset's name; see `log_run`.
         tags: The run's tags.
         project: The project's name; `PROJECT_NAME` unless given.
-        store: The store's file; `DB_PATH` unless given.
+        store: The store's file; unless given, the server at `LAB_SERVER_URL` if one is set, else `DB_PATH`.
         note: The run's note.
         parent_run_id: The run that this one belongs to; the current run unless given.
 
@@ -130,9 +130,9 @@ def log_metric(name: str, value: object, step: int | None = None) -> None:
     active_run().log_metrics({name: value}, step)
 
 
-def log_artifact(path: str | os.PathLike[str]) -> "Artifact":
+def log_artifact(path: str | os.PathLike[str], *, upload: bool = True) -> "Artifact":
     """Records a file or a folder of the current run; see `Run.log_artifact`."""
-    return active_run().log_artifact(path)
+    return active_run().log_artifact(path, upload=upload)
 
 
 def set_note(note: str | None) -> None:

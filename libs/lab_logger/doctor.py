@@ -57,6 +57,11 @@ def examine(settings: Settings) -> Report:
     else:
         _examine_place(settings.db_path, report)
     _examine_spool(settings.db_path, report)
+    server_url = settings.server_url
+    if server_url is not None:
+        from lab_logger import server_check
+
+        server_check.examine(server_url, settings, report)
     return report
 
 

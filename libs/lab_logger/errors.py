@@ -12,8 +12,10 @@ asked for; what goes wrong while a run is being recorded is a warning instead, b
     │   ├── StoreUnavailableError   the store cannot be read or written now
     │   ├── SchemaTooNewError       a newer version wrote the store
     │   └── NotAStoreError          the file is something else
-    └── SpoolError                  a spool file cannot be read or brought in
-        └── RejectedBatchError      the store never accepts this record of a spool
+    ├── SpoolError                  a spool file cannot be read or brought in
+    │   └── RejectedBatchError      the store never accepts this record of a spool
+    ├── OutboxError                 what waits for the server cannot be kept, read or sent
+    └── ServerError                 the server cannot be reached, or what answers is none
 """
 
 
@@ -59,3 +61,22 @@ class SpoolError(LabLoggerError):
 
 class RejectedBatchError(SpoolError):
     """What a spool holds is nothing that the store accepts, now or ever."""
+
+
+class OutboxError(LabLoggerError):
+    """What waits for the server cannot be kept, read or sent."""
+
+
+class ServerError(LabLoggerError):
+    """The server cannot be reached, does not answer to the end, or something else answers in its place.
+
+    Args:
+        message: What is wrong.
+        retry_after_s: When the server asked to be asked again, in seconds from now; None where it said nothing.
+        needs_a_person: Whether asking again helps only once somebody has changed something.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, needs_a_person: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.needs_a_person = needs_a_person

@@ -6,19 +6,25 @@ machine the process itself is looked at.
 
 import os
 import threading
+from collections.abc import Iterable
+from typing import Protocol
 
-from lab_logger.errors import StoreError
 from lab_logger.leases import HEARTBEAT_S
-from lab_logger.record import utc_now
-from lab_logger.recorder import Recorder
-from lab_logger.statements import BEAT
 
-_living: dict[str, Recorder] = {}
+
+class Beating(Protocol):
+    """What is told that runs live."""
+
+    def beat(self, run_ids: Iterable[str]) -> None:
+        """Notes that runs live, and never fails."""
+
+
+_living: dict[str, Beating] = {}
 _guard = threading.Lock()
 _pulse: threading.Thread | None = None
 
 
-def begin(run_id: str, recorder: Recorder) -> None:
+def begin(run_id: str, recorder: Beating) -> None:
     """Keeps a run's heartbeat going until `end`."""
     global _pulse  # noqa: PLW0603 - one thread a process
     with _guard:
@@ -40,11 +46,11 @@ def end(run_id: str) -> None:
 def _beat_forever() -> None:
     never = threading.Event()
     while not never.wait(HEARTBEAT_S):
+        runs: dict[Beating, list[str]] = {}
         for run_id, recorder in list(_living.items()):
-            try:
-                recorder.store.execute(BEAT, {"heartbeat_at": utc_now(), "run_id": run_id})
-            except StoreError:
-                continue  # the recorder reports a store that fails; a missed beat is made up for by the next
+            runs.setdefault(recorder, []).append(run_id)
+        for recorder, run_ids in runs.items():
+            recorder.beat(run_ids)
 
 
 def _forget_parents_runs() -> None:

@@ -1,17 +1,23 @@
-"""Where the writes of this process go: to the store while it takes them, else to the spool.
+"""Where the writes of this process go: to the store while it takes them, else to the spool; or to a server.
 
 Owns that decision, so that a run never fails and never waits twice for a store that does not answer. Once a write went
 to the spool, the later ones follow it there until everything has been brought in, so that writes keep their order.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lab_logger import spool
+from lab_logger import artifacts, spool
 from lab_logger.errors import SpoolError, StoreError
-from lab_logger.statements import Write
+from lab_logger.record import utc_now
+from lab_logger.settings import Settings
+from lab_logger.statements import BEAT, Write
 from lab_logger.storage import EmbeddedStore, Point
+
+if TYPE_CHECKING:
+    from lab_logger.remote import RemoteRecorder
 
 RETRY_S = 30.0
 """How long a store that failed gets no metrics, and no waiting: other writes are offered to it, but do not wait."""
@@ -31,6 +37,11 @@ class Recorder:
         self._warned: set[str] = set()
         self._spool_paths = spool.candidates(path)
         self._spool_seen: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def place(self) -> Path:
+        """Where the runs go."""
+        return self.store.path
 
     def write(self, batch: Sequence[Write], *, durable: bool = False) -> int | None:
         """Records a batch, in the store if it takes it.
@@ -64,6 +75,18 @@ class Recorder:
             self._spool(_points_batch(run_id, points), None)
         else:
             self._retry_points(run_id, points)
+
+    def beat(self, run_ids: Iterable[str]) -> None:
+        """Notes that runs live."""
+        for run_id in run_ids:
+            try:
+                self.store.execute(BEAT, {"heartbeat_at": utc_now(), "run_id": run_id})
+            except StoreError:
+                continue  # writes report a store that fails; a missed beat is made up for by the next
+
+    def describe(self, path: str, *, upload: bool) -> artifacts.Artifact:
+        """Describes a file or a folder as it is now."""
+        return artifacts.describe(path)
 
     def forget_run(self, run_id: str) -> None:
         """Drops what is kept in memory for a run that has ended."""
@@ -141,3 +164,17 @@ def recorder_for(path: Path, *, busy_timeout_s: float) -> Recorder:
     if recorder is None:
         recorder = _recorders.setdefault(key, Recorder(path, busy_timeout_s=busy_timeout_s))
     return recorder
+
+
+def recorder_of(settings: Settings) -> "Recorder | RemoteRecorder":
+    """Gives the process's recorder of where the settings have runs recorded: a server if they name one, else the store.
+
+    Raises:
+        SettingsError: The server's address or token cannot be used.
+    """
+    server_url = settings.server_url
+    if server_url is None:
+        return recorder_for(settings.db_path, busy_timeout_s=settings.busy_timeout_s)
+    from lab_logger import remote
+
+    return remote.recorder_for(server_url, settings)

@@ -4,7 +4,7 @@ Owns turning what is known of a run into writes, without secrets and without wha
 them: the run hands them to its `Recorder`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -123,16 +123,18 @@ class RunRows:
             writes.append(self.note(outcome.note))
         return writes
 
-    def artifacts_at(self, paths: Sequence[str]) -> list[Write]:
+    def artifacts_at(
+        self, paths: Sequence[str], describe: Callable[[str], artifacts.Artifact] = artifacts.describe
+    ) -> list[Write]:
         """Gives the writes that record files and folders as they are now; large ones take a while to read."""
-        return [self.artifact(path, artifacts.describe(path)) for path in paths]
+        return [self.artifact(path, describe(path)) for path in paths]
 
     def artifact(self, path: str, found: artifacts.Artifact) -> Write:
         """Gives the write that records an artifact; one recorded before keeps its position."""
         if found.kind == "missing":
             warn("run %s: the artifact %s cannot be read or found; it is recorded as missing", self._run_id, path)
         _, position = self._artifacts.setdefault(found.path, (path, len(self._artifacts)))
-        values = {
+        values: dict[str, object] = {
             "run_id": self._run_id,
             "position": position,
             "path": self.clean(found.path),
@@ -142,6 +144,11 @@ class RunRows:
             "media_type": found.media_type,
             "recorded_at": record.utc_now(),
         }
+        if found.files:
+            values["files"] = [
+                {"path": self.clean(file.path), "size_bytes": file.size_bytes, "sha256": file.sha256}
+                for file in found.files
+            ]
         return "record_artifact", values
 
     def artifact_list(self) -> Write:

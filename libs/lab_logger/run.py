@@ -8,17 +8,21 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from lab_logger import artifacts, context, heartbeat, mirrors, record, settings
+from lab_logger import context, heartbeat, mirrors, record, settings
 from lab_logger.arguments import STEP_LIMIT, check_metric_name, checked_step, tag_list
 from lab_logger.calls import Outcome, dataset_of
 from lab_logger.errors import NoActiveRunError, ParameterError
-from lab_logger.recorder import recorder_for
+from lab_logger.recorder import recorder_of
 from lab_logger.redaction import redact_params
 from lab_logger.rows import RunRows, warn
 from lab_logger.statements import Write
 from lab_logger.storage import Point
+
+if TYPE_CHECKING:
+    from lab_logger.artifacts import Artifact
 
 
 class Run:
@@ -29,7 +33,7 @@ class Run:
     Attributes:
         run_id: UUID4.
         started_at: ISO 8601, UTC.
-        store: The file that the run is recorded in.
+        store: Where the run is recorded: the path of a file, or the address of a server as text.
         project: The project's name.
         parent_run_id: The run that this one was started in, or None.
         dataset_id: The dataset's name, or None.
@@ -54,7 +58,8 @@ class Run:
         resolved = settings.resolve(store, code_folder=code_folder)
         self.run_id = str(uuid.uuid4())
         self.started_at = record.utc_now()
-        self.store = resolved.db_path
+        self._recorder = recorder_of(resolved)
+        self.store: Path | str = self._recorder.place
         self.project = project or resolved.project_name
         self.parent_run_id = parent_run_id or context.parent_run_id()
         self.status = "running"
@@ -67,7 +72,6 @@ class Run:
         self._last_values: dict[str, float] = {}
         given = record.to_jsonable(dict(params))
         self._rows = RunRows(self.run_id, environ=os.environ, dotenv=resolved.dotenv, params=given)
-        self._recorder = recorder_for(resolved.db_path, busy_timeout_s=resolved.busy_timeout_s)
         self.dataset_id = self._rows.clean(dataset_id or dataset_of(params) or resolved.dataset_id)
         self.command = self._rows.clean(context.command()) or self._rows.own_command()
         self._begin(resolved, redact_params(given), tags=tag_list(tags), note=note, code_folder=code_folder)
@@ -104,7 +108,7 @@ class Run:
         Args:
             metrics: Numbers by name: anything that stands for one number, text aside. NaN and infinities are kept.
             step: Any integer of 64 bits. Unless given, each name counts its own steps: from 0, or on from its highest.
-                A step logged twice keeps the last value.
+                A step logged twice keeps the last value. A server takes none below 0.
 
         Raises:
             MetricValueError: A value is not a number; none of the values is recorded.
@@ -139,11 +143,16 @@ class Run:
         """Records one metric value; see `log_metrics`."""
         self.log_metrics({name: value}, step)
 
-    def log_artifact(self, path: str | os.PathLike[str]) -> artifacts.Artifact:
-        """Records a file or a folder: its size, sha256 and media type as they are now. Nothing is copied.
+    def log_artifact(self, path: str | os.PathLike[str], *, upload: bool = True) -> "Artifact":
+        """Records a file or a folder: its size, sha256 and media type as they are now.
+
+        Where the run is recorded on a server, the content is copied now and sent from the background; a file that is
+        overwritten later does not change what was logged. A local store records where it is and copies nothing.
 
         Args:
             path: The file or folder; a path that does not exist is recorded as missing and reported in a warning.
+            upload: Whether the content is sent to the server; if not, where it is is recorded alone. Without a server
+                it changes nothing.
 
         Returns:
             What was found.
@@ -153,7 +162,7 @@ class Run:
         """
         self._check_running()
         given = os.fsdecode(path)
-        found = artifacts.describe(given)
+        found = self._recorder.describe(given, upload=upload)
         with self._lock:
             self._recorder.write([self._rows.artifact(given, found), self._rows.artifact_list()])
         return found
@@ -200,7 +209,7 @@ class Run:
         metrics = self._rows.without_secrets(record.to_jsonable({**self._last_values, **outcome.metrics}))
         self.status = status
         try:
-            recorded = self._rows.artifacts_at(outcome.artifacts)
+            recorded = self._rows.artifacts_at(outcome.artifacts, self._describe)
         except BaseException:  # Ctrl-C while a large artifact is read: the run has ended all the same
             self._close(self._rows.closing(outcome, metrics=metrics, state=state, error=error))
             raise
@@ -218,6 +227,9 @@ class Run:
         name = self._rows.clean(given) or given
         self._names[given] = name
         return name
+
+    def _describe(self, path: str) -> "Artifact":
+        return self._recorder.describe(path, upload=True)
 
     def _keep_url(self, url: str) -> None:
         self._recorder.write([self._rows.wandb_url(url)])

@@ -16,6 +16,7 @@ from lab_logger.errors import SettingsError
 DEFAULT_PROJECT_NAME = "ai-lab"
 DEFAULT_DB_PATH = "manifests/manifests.db"
 DEFAULT_BUSY_TIMEOUT_S = 10.0
+DEFAULT_FLUSH_TIMEOUT_S = 10.0
 
 _ROOT_MARKS = (".env", ".git", DEFAULT_DB_PATH)
 _PLACEHOLDER = re.compile(r"<.*>|your[_-].*here|x{3,}|changeme", re.IGNORECASE)
@@ -45,6 +46,7 @@ class Settings:
         dataset_id: `DATASET_ID`, used when neither the call nor a parameter names the dataset.
         values: Every setting by name: `.env` overlaid with the environment, empty values and placeholders left out.
         dotenv: What `.env` holds, as it stands there.
+        is_store_given: Whether the store was named by the caller, who then means that file and no server.
     """
 
     project_name: str
@@ -56,6 +58,47 @@ class Settings:
     dataset_id: str | None
     values: Mapping[str, str] = field(repr=False)
     dotenv: Mapping[str, str] = field(repr=False)
+    is_store_given: bool = False
+
+    @property
+    def server_url(self) -> str | None:
+        """The server that runs are recorded on, `LAB_SERVER_URL` without a closing slash; None for the store.
+
+        Raises:
+            SettingsError: It is no address of the web.
+        """
+        return None if self.is_store_given else _server_url(self.values.get("LAB_SERVER_URL"))
+
+    @property
+    def api_token(self) -> str | None:
+        """The token that this server, and no other, is sent: `LAB_API_TOKEN`.
+
+        Raises:
+            SettingsError: It holds what a header cannot carry.
+        """
+        token = self.values.get("LAB_API_TOKEN")
+        if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+            raise SettingsError("LAB_API_TOKEN holds characters that a header cannot carry; copy the token anew")
+        return token
+
+    @property
+    def flush_timeout_s(self) -> float:
+        """How long the end of a process waits for what is on its way to the server, `LAB_FLUSH_TIMEOUT_S`.
+
+        Raises:
+            SettingsError: It is no number of seconds.
+        """
+        return _seconds(self.values, "LAB_FLUSH_TIMEOUT_S", DEFAULT_FLUSH_TIMEOUT_S)
+
+    @property
+    def outbox(self) -> Path | None:
+        """The folder for what is not on the server yet, `LAB_OUTBOX`; None for the usual place."""
+        given = self.values.get("LAB_OUTBOX")
+        if given is None:
+            return None
+        is_from_file = self.env_file is not None and self.dotenv.get("LAB_OUTBOX") == given
+        base = self.env_file.parent if self.env_file is not None and is_from_file else self.root
+        return Path(os.path.normpath(os.path.join(base, os.path.expanduser(given))))
 
 
 def resolve(
@@ -98,6 +141,7 @@ def resolve(
         dataset_id=values.get("DATASET_ID"),
         values=values,
         dotenv=dotenv,
+        is_store_given=store is not None,
     )
 
 
@@ -216,6 +260,23 @@ def _db_path(
     base = env_file if env_file is not None and is_from_file else root
     reason = f"DB_PATH in {base / '.env'}" if is_from_file else "DB_PATH in the environment"
     return Path(os.path.normpath(os.path.join(base, os.path.expanduser(configured)))), reason
+
+
+def _server_url(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        is_usable = False
+    if "@" in text:  # not shown: a password may stand there
+        raise SettingsError("LAB_SERVER_URL holds a user name; give the address alone, and the token as LAB_API_TOKEN")
+    if not is_usable or parts.query or parts.fragment or not (text.isascii() and text.isprintable()):
+        raise SettingsError(f"LAB_SERVER_URL is {text!r}; give an address such as http://127.0.0.1:8000")
+    return text.rstrip("/")
 
 
 def _seconds(values: Mapping[str, str], name: str, default: float) -> float:

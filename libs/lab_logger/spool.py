@@ -42,13 +42,14 @@ def candidates(store_path: Path) -> list[Path]:
     """Gives the places a store's spool may lie in, in the order they are tried."""
     import zlib
 
-    state = Path(os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state"))
     own_name = f"{store_path.stem}-{zlib.crc32(os.fsencode(store_path)):08x}.spool.db"
-    return [
-        store_path.with_name(store_path.name + ".spool.db"),
-        state / "lab_logger" / own_name,
-        _temporary_folder() / f"lab_logger-{_user()}" / own_name,
-    ]
+    return [store_path.with_name(store_path.name + ".spool.db"), *(folder / own_name for folder in own_folders())]
+
+
+def own_folders() -> list[Path]:
+    """Gives the folders of this user that records may be kept in, in the order they are tried."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state"))
+    return [state / "lab_logger", _temporary_folder() / f"lab_logger-{_user()}"]
 
 
 def _user() -> str:
@@ -190,7 +191,7 @@ def _reading(path: Path, store_path: Path) -> Iterator[sqlite3.Connection]:
 
 def _open(path: Path, store_path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _make_private(path)
+    make_private(path)
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
     try:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'rejected'").fetchone():
@@ -203,7 +204,7 @@ def _open(path: Path, store_path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Makes the file readable for its owner alone: it holds what a run holds, perhaps in a folder of everybody's.
 
     Raises:

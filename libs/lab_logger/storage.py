@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from lab_logger import schema, statements
 from lab_logger.errors import (
@@ -106,14 +107,23 @@ def store_error(error: Exception, path: str | os.PathLike[str]) -> StoreError:
     return StoreUnavailableError(f"cannot use the store {path} ({error}): {remedy}")
 
 
+def newer_schema(found: int) -> SchemaTooNewError:
+    """Gives the error about a store whose schema version is beyond the one that this package writes."""
+    if found == schema.COPY_UNDER_WAY:
+        return SchemaTooNewError(
+            "the store is an unfinished copy of another; finish it with `python -m backend.copy_store SOURCE TARGET`"
+        )
+    return SchemaTooNewError(
+        f"the store has schema version {found}, this lab_logger knows {schema.VERSION}; upgrade lab_logger"
+    )
+
+
 def _bring_up_to_date(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
     found = schema_version(connection)
     if found == schema.VERSION:
         return
     if found > schema.VERSION:
-        raise SchemaTooNewError(
-            f"the store has schema version {found}, this lab_logger knows {schema.VERSION}; upgrade lab_logger"
-        )
+        raise newer_schema(found)
     _switch_to_wal(connection, time.monotonic() + busy_timeout_s)
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -178,7 +188,7 @@ class EmbeddedStore:
         self._writing_thread = 0
         self._path_text = os.fspath(path)
         self._close_on_error = _CloseOnError(self)
-        _open_stores.add(self)
+        close_in_forks(self)
 
     def write(self, batch: Sequence[Write], *, durable: bool = False) -> int:
         """Executes a batch in one transaction.
@@ -342,9 +352,27 @@ class _CloseOnError:
             raise store_error(error, self._store.path) from error
 
 
-_open_stores: "weakref.WeakSet[EmbeddedStore]" = weakref.WeakSet()
+class Forkable(Protocol):
+    """What holds an SQLite file open, and closes it while the process forks."""
+
+    def before_fork(self) -> None:
+        """Waits for what is being done with the file, holds back what comes next and closes the file."""
+
+    def after_fork(self) -> None:
+        """Lets it go on, in the parent and in the child."""
+
+    def close(self) -> None:
+        """Closes the file."""
+
+
+_open_stores: "weakref.WeakSet[Forkable]" = weakref.WeakSet()
 _forking = threading.Lock()
-_held_for_fork: list[EmbeddedStore] = []
+_held_for_fork: list[Forkable] = []
+
+
+def close_in_forks(store: Forkable) -> None:
+    """Has an open file closed whenever the process forks, for as long as it is used."""
+    _open_stores.add(store)
 
 
 def _before_fork() -> None:

@@ -14,12 +14,16 @@ import pytest
 
 import lab_logger
 from lab_logger import storage
+from tests.lab_logger.scripted_server import ScriptedServer, scripted_server
 
 LIBS = Path(lab_logger.__file__).resolve().parents[1]
 SETTINGS = (
     *("DB_PATH", "DATASET_ID", "PROJECT_NAME", "LAB_BUSY_TIMEOUT_S", "LAB_SERVER_URL"),
+    *("LAB_API_TOKEN", "LAB_OUTBOX", "LAB_FLUSH_TIMEOUT_S"),
     *("WANDB_API_KEY", "WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY"),
 )
+PATIENCE_S = "200"
+"""LAB_FLUSH_TIMEOUT_S where a test is about something else, and the machine may be slow."""
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
@@ -118,6 +122,15 @@ def rows(store: Path) -> Rows:
             return connection.execute(question).fetchall()
 
     return ask
+
+
+@pytest.fixture
+def scripted(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A server in memory that runs are recorded on."""
+    with scripted_server() as scripted:
+        monkeypatch.setenv("LAB_SERVER_URL", scripted.url)
+        monkeypatch.setenv("LAB_FLUSH_TIMEOUT_S", PATIENCE_S)
+        yield scripted
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab_logger import log_metric, log_run, spool, start_run
+from lab_logger import log_metric, log_run, schema, spool, start_run
 from lab_logger.__main__ import main
 from lab_logger.storage import EmbeddedStore
 
@@ -24,7 +24,10 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("DB_PATH", "PROJECT_NAME", "DATASET_ID", "LAB_BUSY_TIMEOUT_S", "WANDB_API_KEY", "WANDB_MODE"):
+    for name in (
+        *("DB_PATH", "PROJECT_NAME", "DATASET_ID", "LAB_BUSY_TIMEOUT_S", "WANDB_API_KEY", "WANDB_MODE"),
+        *("LAB_SERVER_URL", "LAB_API_TOKEN"),
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
@@ -399,7 +402,7 @@ def test_doctor_finds_a_schema_that_is_too_new(store: Path, capsys: pytest.Captu
     train()
     _sql(store, "INSERT INTO schema_versions VALUES (99, '2030-01-01T00:00:00.000000Z')")
     assert main(["doctor"]) == 1
-    assert "this lab_logger knows schema 1; upgrade lab_logger" in capsys.readouterr().out
+    assert f"this lab_logger knows schema {schema.VERSION}; upgrade lab_logger" in capsys.readouterr().out
     assert main(["list"]) == 1
     assert "schema version 99" in capsys.readouterr().err
 

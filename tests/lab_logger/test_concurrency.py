@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from lab_logger import schema
 from tests.lab_logger.conftest import Finished, Rows, Scripts
 
 STARTS = 64
@@ -43,7 +44,7 @@ def test_64_processes_starting_at_once_on_a_missing_file(time: int, script: Scri
     assert rows("SELECT status, count(*) FROM run_state GROUP BY status") == [("finished", STARTS)]
     assert rows("SELECT value FROM run_metrics ORDER BY value") == [(float(worker),) for worker in range(STARTS)]
     assert rows("SELECT count(*) FROM metric_points") == [(STARTS,)]
-    assert rows("SELECT version FROM schema_versions") == [(1,)]
+    assert rows("SELECT max(version), count(*) FROM schema_versions") == [(schema.VERSION, schema.VERSION)]
     assert rows("PRAGMA integrity_check") == [("ok",)]
 
 

@@ -209,6 +209,50 @@ def test_the_values_behave_as_a_mapping(project: Path, monkeypatch: pytest.Monke
     assert "secret" not in repr(resolve())
 
 
+def test_a_server_is_named_by_the_environment_or_the_file_and_a_store_wins_over_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (resolve().server_url, resolve().api_token, resolve().outbox, resolve().flush_timeout_s) == (
+        *(None, None, None),
+        10.0,
+    )
+    (project / ".env").write_text(
+        "LAB_SERVER_URL=https://lab.example/team/\nLAB_API_TOKEN=t0ken\nLAB_OUTBOX=waiting\nLAB_FLUSH_TIMEOUT_S=2.5\n"
+    )
+    assert resolve().server_url == "https://lab.example/team"
+    assert resolve().api_token == "t0ken"
+    assert resolve().outbox == project / "waiting"
+    assert resolve().flush_timeout_s == 2.5
+    assert resolve("here.db").server_url is None
+    monkeypatch.setenv("LAB_SERVER_URL", "")
+    assert resolve().server_url is None
+
+
+@pytest.mark.parametrize(
+    "address", ["lab.example", "ftp://lab.example", "http://", "http://host:port", "http://host/?a=b", "http://hö.st"]
+)
+def test_an_address_that_is_none_is_said(address: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_SERVER_URL", address)
+    with pytest.raises(SettingsError, match=r"LAB_SERVER_URL is .*such as http://127\.0\.0\.1:8000"), start_run():
+        pass
+
+
+def test_a_password_in_an_address_is_not_repeated(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_SERVER_URL", "http://ada:s3cret@lab.example")
+    with pytest.raises(SettingsError) as refused:
+        _ = resolve().server_url
+    assert "LAB_API_TOKEN" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("token", ["with space", "ünïcode", "line\nbreak"])
+def test_a_token_that_no_header_carries_is_refused(token: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_API_TOKEN", token)
+    with pytest.raises(SettingsError, match="LAB_API_TOKEN") as refused:
+        _ = resolve().api_token
+    assert token not in str(refused.value)
+
+
 def test_worker_processes_of_joblib_write_to_the_project_of_the_code(tmp_path: Path, project: Path) -> None:
     (project / "train.py").write_text(
         "from joblib import Parallel, delayed\n"
