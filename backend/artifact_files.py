@@ -1,4 +1,4 @@
-"""The files behind recorded artifacts: what is there now, and handing out only what may be handed out.
+"""The files behind artifacts of runs of this machine: what is there now, and handing out only what may be.
 
 Owns the decision and the opening, in one step: what was checked is what is opened, whatever is swapped in between. It
 must not follow a link out of the allowed roots, open anything but regular files, or load what it opens.
@@ -18,6 +18,7 @@ from backend.shapes import Answer
 from lab_logger.artifacts import media_type
 
 MAX_LISTED_FILES = 1_000
+SECRET = "files of this name hold secrets"
 
 _CHUNK_BYTES = 1 << 18
 _SECRET_NAMES = frozenset(
@@ -29,6 +30,16 @@ _SECRET_NAMES = frozenset(
 _HAS_DIR_FD = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 _READ_FILE = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _READ_FOLDER = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0)
+
+
+def artifact_url(run_id: str, index: int) -> str:
+    """Gives the address that an artifact is downloaded from."""
+    return f"/runs/{quote(run_id, safe='')}/artifacts/{index}"
+
+
+def holds_secrets(parts: Sequence[str]) -> bool:
+    """Tells whether a path, given in its parts, has the name of a file or folder that holds secrets."""
+    return any(part in _SECRET_NAMES or part.startswith(".env.") for part in map(str.casefold, parts))
 
 
 @dataclass(frozen=True)
@@ -69,7 +80,7 @@ class ArtifactFiles:
         self._base = base
 
     def describe(self, recorded: Mapping[str, Any], *, run_id: str) -> Answer:
-        """Gives the `ArtifactInfo` of a row that `db_utils.list_artifacts` gave."""
+        """Gives the `ArtifactInfo` of a row that `artifact_rows.list_artifacts` gave."""
         path = self._absolute(recorded["path"])
         found = _stat(path)
         is_file = found is not None and stat.S_ISREG(found.st_mode)
@@ -80,18 +91,19 @@ class ArtifactFiles:
             "index": recorded["position"],
             **{name: recorded[name] for name in ("path", "size_bytes", "sha256", "media_type", "recorded_at")},
             "kind": recorded["kind"] or kind,
+            "content": "on_disk",
             "exists": found is not None,
             "current_size_bytes": found.st_size if found is not None and is_file else None,
             "downloadable": downloadable,
             "files": _files_in(path) if is_folder and downloadable else [],
-            "url": f"/runs/{quote(run_id, safe='')}/artifacts/{recorded['position']}" if downloadable else None,
+            "url": artifact_url(run_id, recorded["position"]) if downloadable else None,
         }
 
     def open(self, recorded: Mapping[str, Any], *, within: str | None) -> OpenFile:
         """Opens a recorded artifact for reading.
 
         Args:
-            recorded: A row that `db_utils.list_artifacts` gave.
+            recorded: A row that `artifact_rows.list_artifacts` gave.
             within: For a folder, the relative path of the file in it.
 
         Raises:
@@ -139,10 +151,7 @@ class ArtifactFiles:
         root = self._root_of(real_path)
         if root is None:
             return "it lies outside the folders that artifacts may be downloaded from; add its folder to ARTIFACT_ROOTS"
-        below = os.path.relpath(real_path, root).split(os.sep)
-        if any(part in _SECRET_NAMES or part.startswith(".env.") for part in map(str.casefold, below)):
-            return "files of this name hold secrets"
-        return None
+        return SECRET if holds_secrets(os.path.relpath(real_path, root).split(os.sep)) else None
 
     def _root_of(self, real_path: str) -> str | None:
         roots = (os.path.realpath(root) for root in self._roots)

@@ -45,10 +45,16 @@ _TEXTS: Final = frozenset(
     }
 )
 
-_THERE: Final = "there"
-_GONE: Final = "gone: nothing is at its path any more."
-_NOT_SERVED: Final = "there, but not served: its folder is not among the server's ARTIFACT_ROOTS."
-_STATES: Final = {_THERE: "there", _GONE: "gone", _NOT_SERVED: "not served"}
+State = Literal["there", "gone", "not served", "on its way", "reference"]
+
+_ADVICE: Final[dict[State, str]] = {
+    "there": "there.",
+    "gone": "gone: nothing is at its path any more.",
+    "not served": "there, but not served: its folder is not among the server's ARTIFACT_ROOTS.",
+    "on its way": "on its way: the machine that trained has not sent all of it yet. "
+    "`python -m lab_logger sync` there sends what is left.",
+    "reference": "a reference: it stayed where it was on the machine that trained, and no copy was sent.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +118,34 @@ def file_name(path: str) -> str:
     return PurePosixPath(path.replace("\\", "/")).name or path
 
 
+def state(artifact: ArtifactInfo) -> State:
+    """Says in a word whether an artifact can be had; of a folder that is being sent, what has come can."""
+    if artifact.content == "being_sent":
+        return "on its way"
+    if artifact.content == "reference":
+        return "reference" if artifact.kind != "missing" else "gone"
+    if artifact.downloadable:
+        return "there"
+    return "not served" if artifact.exists else "gone"
+
+
 def availability(artifact: ArtifactInfo) -> str:
     """Says whether an artifact can be had, and if not what to do."""
-    if artifact.downloadable:
-        return _THERE
-    return _NOT_SERVED if artifact.exists else _GONE
+    if artifact.content == "stored" and not artifact.downloadable:
+        return "there, but not served: files of this name hold secrets."
+    if artifact.content == "reference" and artifact.kind == "missing":
+        return "gone: nothing was at its path when it was recorded."
+    return _ADVICE[state(artifact)]
 
 
 def artifact_text(artifact: ArtifactInfo) -> str:
     """Says where an artifact is, when it was recorded, and with which content."""
+    where = artifact.path if artifact.content == "on_disk" else f"{artifact.path} on the machine that trained"
+    if artifact.content == "reference":
+        where = f"reference: {where}"
     recorded = f"recorded {moment_text(artifact.recorded_at)} UTC" if artifact.recorded_at else None
     digest = f"sha256 {short_id(artifact.sha256)}" if artifact.sha256 else None
-    return ", ".join(part for part in (artifact.path, recorded, digest) if part)
+    return ", ".join(part for part in (where, recorded, digest) if part)
 
 
 def artifacts_frame(artifacts: Sequence[ArtifactInfo]) -> pd.DataFrame:
@@ -133,7 +155,7 @@ def artifacts_frame(artifacts: Sequence[ArtifactInfo]) -> pd.DataFrame:
             "name": file_name(one.path),
             "kind": one.media_type if one.kind == "file" and one.media_type else one.kind,
             "size": size_text(size_of(one)),
-            "state": _STATES[availability(one)],
+            "state": state(one),
         }
         for one in artifacts
     ]

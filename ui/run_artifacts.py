@@ -23,13 +23,15 @@ from ui.artifacts import (
     file_name,
     preview,
     size_of,
+    state,
 )
-from ui.connection import asking, client
+from ui.connection import asking, client, kept
 from ui.formatting import plain_markdown, size_text
 from ui.reproduce import download_command
 
 _MAX_ROWS: Final = 15
 _MAX_LINES: Final = 22
+_ICONS: Final = {"on its way": ":material/cloud_upload:", "reference": ":material/link:"}
 
 
 def artifacts_part(run: RunDetail) -> None:
@@ -51,9 +53,11 @@ def artifacts_part(run: RunDetail) -> None:
 
 def _artifact(run_id: str, artifact: ArtifactInfo) -> None:
     st.caption(plain_markdown(artifact_text(artifact)))
+    if not artifact.downloadable or artifact.content == "being_sent":
+        st.info(f"This artifact is {availability(artifact)}", icon=_ICONS.get(state(artifact), ":material/block:"))
     if not artifact.downloadable:
-        st.info(f"This artifact is {availability(artifact)}", icon=":material/block:")
-    elif artifact.kind != "folder":
+        return
+    if artifact.kind != "folder":
         _file(run_id, artifact, name=file_name(artifact.path), path=None)
     elif not artifact.files:
         st.caption("The folder is empty.")
@@ -119,7 +123,7 @@ def _download(run_id: str, artifact: ArtifactInfo, *, name: str, path: str | Non
     )
 
 
-@st.cache_data(ttl=60, max_entries=20, show_spinner="Fetching …")
+@kept(ttl=60, max_entries=20, show_spinner="Fetching …")
 def _content(run_id: str, index: int, path: str | None, *_version: Any) -> bytes:
     """Fetches a file, again when it has changed."""
     return fetch(client(), run_id, index, path=path, max_bytes=MAX_PREVIEW_BYTES)

@@ -1,19 +1,21 @@
 """What a run left: its live metric series and its artifacts."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from backend import db_utils, series
-from backend.artifact_files import OpenFile
+from backend import artifact_rows, db_utils, series
+from backend.artifact_files import ArtifactFiles, OpenFile
 from backend.contract import answer, only, problems
 from backend.errors import UnknownArtifactError
 from backend.models import ArtifactInfo, MetricSeries
 from backend.queries import ArtifactQuery, NoQuery, SeriesQuery
 from backend.routers.paths import RunId
-from backend.service import TheService
+from backend.service import Service, TheService
+from backend.stored_artifacts import StoredArtifacts, StoredFile
 
 router = APIRouter()
 
@@ -49,11 +51,11 @@ def get_metric_series(service: TheService, run_id: RunId, query: Annotated[Serie
     dependencies=[Depends(only(NoQuery))],
 )
 def list_artifacts(service: TheService, run_id: RunId) -> Response:
-    """Lists a run's artifacts, as they were recorded and as they are now."""
+    """Lists a run's artifacts, as they were recorded and as they are now: here, stored, on their way, or elsewhere."""
     with service.reading() as reading:
         full_id = db_utils.resolve_run_id(reading.connection, run_id)
-        recorded = db_utils.list_artifacts(reading.connection, full_id)
-    return answer([service.files.describe(row, run_id=full_id) for row in recorded])
+        recorded = artifact_rows.list_artifacts(reading.connection, full_id)
+    return answer([_holder(service, row).describe(row, run_id=full_id) for row in recorded])
 
 
 @router.get(
@@ -73,17 +75,25 @@ def list_artifacts(service: TheService, run_id: RunId) -> Response:
 def download_artifact(
     service: TheService, run_id: RunId, index: ArtifactIndex, query: Annotated[ArtifactQuery, Query()]
 ) -> Response:
-    """Sends an artifact's file. Only recorded files below the allowed folders are sent, always as an attachment."""
+    """Sends an artifact's file, always as an attachment: one below the allowed folders, or one in the artifact store.
+
+    Content of the artifact store is checked as it is sent; where it proves damaged, the answer ends before its length.
+    """
     with service.reading() as reading:
         full_id = db_utils.resolve_run_id(reading.connection, run_id)
-        recorded = db_utils.list_artifacts(reading.connection, full_id)
+        recorded = artifact_rows.list_artifacts(reading.connection, full_id)
     found = next((row for row in recorded if row["position"] == index), None)
     if found is None:
         raise UnknownArtifactError(f"run {full_id} has {len(recorded)} artifacts, none with the index {index}")
-    return _attachment(service.files.open(found, within=query.path))
+    return _attachment(_holder(service, found).open(found, within=query.path))
 
 
-def _attachment(file: OpenFile) -> Response:
+def _holder(service: Service, recorded: Mapping[str, Any]) -> ArtifactFiles | StoredArtifacts:
+    """Gives what holds an artifact: the path of one of another machine means nothing on the disk of this one."""
+    return service.stored_artifacts if recorded["is_remote"] else service.files
+
+
+def _attachment(file: OpenFile | StoredFile) -> Response:
     plain_name = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in file.name)
     exact_name = quote(file.name, safe="", errors="replace")
     return StreamingResponse(

@@ -58,6 +58,7 @@ def test_lists_what_was_recorded_and_what_is_there_now(ask: Ask, store: Path, ro
         "sha256": digest,
         "media_type": "text/csv",
         "recorded_at": "2025-12-01T10:00:00.000000Z",
+        "content": "on_disk",
         "exists": True,
         "current_size_bytes": 2 * len(CONTENT),
         "downloadable": True,
@@ -277,7 +278,9 @@ def test_unless_configured_the_project_and_the_store_s_folder_are_the_roots(
         folder.mkdir()
         (folder / "a").write_bytes(CONTENT)
     one_artifact(store, project / "a")
-    record_artifact(store, "run", 1, store)
+    store.parent.mkdir(exist_ok=True)
+    (store.parent / "b").write_bytes(CONTENT)
+    record_artifact(store, "run", 1, store.parent / "b")
     record_artifact(store, "run", 2, elsewhere / "a")
     client = ask(project_root=project)
     statuses = [client.get(f"/runs/run/artifacts/{index}").status_code for index in range(3)]
