@@ -119,6 +119,7 @@ class Fence:
         self._question = question
         self._words = set(_words(question))
         self._is_spent = False
+        self._is_refused = False
         self.request = asked_write(question)
         """What the question allows."""
 
@@ -128,9 +129,9 @@ class Fence:
         return frozenset() if self._is_spent else self.request.tools
 
     @property
-    def is_spent(self) -> bool:
-        """Whether the one note was written, or may have been."""
-        return self._is_spent
+    def may_be_written(self) -> bool:
+        """Whether the one note was sent to the server, which did not refuse it."""
+        return self._is_spent and not self._is_refused
 
     def refusal(self, tool: str, arguments: dict[str, Any], *, known_ids: Collection[str]) -> str | None:
         """Says why a write is not let through; None when it is.
@@ -155,6 +156,10 @@ class Fence:
     def spend(self) -> None:
         """Remembers that the one note was written, or may have been."""
         self._is_spent = True
+
+    def take_refusal(self) -> None:
+        """Remembers that the server refused the one note, so that nothing was written."""
+        self._is_refused = True
 
     def _named_runs(self, known_ids: Collection[str]) -> list[str]:
         """Gives what the user names runs by: beginnings of known ids, and what can be nothing but an id."""

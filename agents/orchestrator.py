@@ -175,7 +175,7 @@ def build(draft: DraftAnswer, conversation: Conversation) -> AgentAnswer:
         run_ids = list(dict.fromkeys([*run_ids, written.run.run_id]))
         flagged = written.run.run_id if is_mark(written.run.note) else None
     elif conversation.fence.request.tools:
-        text = f"{text}\n{unwritten_sentence(may_be_written=conversation.fence.is_spent)}"
+        text = f"{text}\n{unwritten_sentence(may_be_written=conversation.fence.may_be_written)}"
     compared = next((found for found in reversed(evidence.found) if isinstance(found, ComparisonFound)), None)
     return AgentAnswer(
         intent=draft.intent,
@@ -239,6 +239,8 @@ class _Ledger(AgentMiddleware[Any, None]):
         text = str(result.content)
         if result.artifact is None:
             self._on_step(Step(name, arguments, "failed", text))
+            if name in _WRITING:
+                self._conversation.fence.take_refusal()
             return
         self._conversation.tools_asked.append(name)
         self._conversation.evidence.add(result.artifact, arguments=arguments)

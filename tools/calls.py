@@ -19,8 +19,10 @@ from backend.models import (
     FacetPart,
     Facets,
     Health,
+    Identity,
     LongField,
     MetricSeries,
+    NoteChange,
     Problem,
     RunComparison,
     RunDetail,
@@ -152,6 +154,11 @@ def version() -> Call[Version]:
     return Call("GET", "/version", reader(Version))
 
 
+def whoami() -> Call[Identity]:
+    """`GET /whoami`."""
+    return Call("GET", "/whoami", reader(Identity))
+
+
 def list_runs(filters: RunFilters) -> Call[RunPage]:
     """`GET /runs`."""
     return Call("GET", "/runs", _read_page, query_of(filters))
@@ -227,6 +234,11 @@ def set_note(run_id: str, *, note: str | None) -> Call[RunDetail]:
     """`PATCH /runs/{id}/note`."""
     body = {"note": None if note is None else sendable(note)}
     return Call("PATCH", _run_path(run_id, "note"), reader(RunDetail), body=body)
+
+
+def note_history(run_id: str, *, limit: int | None) -> Call[list[NoteChange]]:
+    """`GET /runs/{id}/notes`."""
+    return Call("GET", _run_path(run_id, "notes"), reader(list[NoteChange]), query_of({"limit": limit}))
 
 
 def ask_agent(query: str, *, session_id: str | None) -> Call[AgentReply]:

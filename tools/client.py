@@ -20,8 +20,10 @@ from backend.models import (
     FacetPart,
     Facets,
     Health,
+    Identity,
     LongField,
     MetricSeries,
+    NoteChange,
     RunComparison,
     RunDetail,
     RunSummary,
@@ -134,7 +136,8 @@ class LabClient(_Client):
 
     Args:
         base_url: Where the server is; `LAB_SERVER_URL` unless given.
-        token: The server's API_TOKEN. Unless given, `LAB_API_TOKEN`, which only the server at `LAB_SERVER_URL` is sent.
+        token: A token of the server, or its API_TOKEN. Unless given, `LAB_API_TOKEN`, which only the server at
+            `LAB_SERVER_URL` is sent.
         transport: What carries the requests, such as an application in this process; a network connection unless given.
         timeout: How long to wait; unless given `TIMEOUT`, and for the agent `calls.AGENT_READ_TIMEOUT_S`.
 
@@ -178,6 +181,10 @@ class LabClient(_Client):
     def version(self) -> Version:
         """Asks what is serving, and from which store."""
         return self._send(calls.version())
+
+    def whoami(self) -> Identity:
+        """Asks whose token this client sends, and what its user may do."""
+        return self._send(calls.whoami())
 
     def list_runs(self, **filters: Unpack[RunFilters]) -> RunPage:
         """Lists runs, the newest first unless `sort` and `order` say otherwise."""
@@ -290,6 +297,10 @@ class LabClient(_Client):
         """Sets a run's note, None clears it; gives the run as it is then."""
         return self._send(calls.set_note(run_id, note=note))
 
+    def note_history(self, run_id: str, *, limit: int | None = None) -> list[NoteChange]:
+        """Gives how a run's note was changed and by whom, the newest change first; the last 100 unless told."""
+        return self._send(calls.note_history(run_id, limit=limit))
+
     def ask_agent(self, query: str, *, session_id: str | None = None) -> AgentReply:
         """Asks the agent a question, which may have it write a note; those of one `session_id` are one conversation."""
         return self._send(calls.ask_agent(query, session_id=session_id))
@@ -369,6 +380,10 @@ class AsyncLabClient(_Client):
     async def version(self) -> Version:
         """See `LabClient.version`."""
         return await self._send(calls.version())
+
+    async def whoami(self) -> Identity:
+        """See `LabClient.whoami`."""
+        return await self._send(calls.whoami())
 
     async def list_runs(self, **filters: Unpack[RunFilters]) -> RunPage:
         """See `LabClient.list_runs`."""
@@ -451,6 +466,10 @@ class AsyncLabClient(_Client):
     async def set_note(self, run_id: str, note: str | None) -> RunDetail:
         """See `LabClient.set_note`."""
         return await self._send(calls.set_note(run_id, note=note))
+
+    async def note_history(self, run_id: str, *, limit: int | None = None) -> list[NoteChange]:
+        """See `LabClient.note_history`."""
+        return await self._send(calls.note_history(run_id, limit=limit))
 
     async def ask_agent(self, query: str, *, session_id: str | None = None) -> AgentReply:
         """See `LabClient.ask_agent`."""

@@ -4,6 +4,7 @@ Owns the wrapping alone. It imports LangChain, so only code that is about to use
 """
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
@@ -12,7 +13,13 @@ from pydantic.v1 import ValidationError as ValidationErrorV1
 
 from tools.catalog import TOOLS, Tool
 from tools.client import AsyncLabClient
-from tools.errors import AmbiguousRunError, InvalidRequestError, NotFoundError, StoreUnavailableError
+from tools.errors import (
+    AmbiguousRunError,
+    InvalidRequestError,
+    NotAllowedError,
+    NotFoundError,
+    StoreUnavailableError,
+)
 from tools.found import Found
 
 _MODELS_MISTAKES = (NotFoundError, AmbiguousRunError, InvalidRequestError)
@@ -27,8 +34,9 @@ def langchain_tools(client: AsyncLabClient, *, writing: Iterable[str] = ()) -> l
 
     Returns:
         LangChain tools, to be awaited. An error that other arguments can mend comes back to the model as a message: a
-        value that cannot be used, a run or metric that is unknown, an ambiguous id. Any other `LabClientError`, such as
-        a store that is unavailable, is raised.
+        value that cannot be used, a run or metric that is unknown, an ambiguous id. So does a change that the caller's
+        role does not allow, for the answer to say so. Any other `LabClientError`, such as a store that is unavailable,
+        is raised.
     """
     allowed = set(writing)
     return [_wrapped(tool, client) for tool in TOOLS if not tool.writes or tool.name in allowed]
@@ -39,6 +47,10 @@ def _wrapped(tool: Tool, client: AsyncLabClient) -> BaseTool:
         try:
             reply = await tool.call(client, **arguments)
         except _MODELS_MISTAKES as error:
+            raise ToolException(str(error)) from error
+        except NotAllowedError as error:
+            if not tool.writes or error.status != HTTPStatus.FORBIDDEN:
+                raise
             raise ToolException(str(error)) from error
         except StoreUnavailableError as error:
             if not tool.asks_registry:

@@ -14,7 +14,7 @@ from tools.client import LabClient
 from tools.errors import AmbiguousRunError, ApiError, InvalidRequestError, NotFoundError
 from ui.comparing import Compared, side_by_side
 from ui.components import empty_store
-from ui.connection import asking, client, facets, run_page
+from ui.connection import asking, client, facets, kept, run_page
 from ui.formatting import plain_markdown
 from ui.pages.registry import PAGES
 from ui.tables import runs_frame
@@ -129,7 +129,7 @@ def _keep(run_ids: Sequence[str]) -> None:
     st.query_params[IDS] = list(dict.fromkeys(run_id.strip() for run_id in run_ids))[:MAX_COMPARED_RUNS]
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=32, show_spinner=False)
+@kept(ttl=_FRESH_S, max_entries=32)
 def _compared(run_ids: tuple[str, ...]) -> Compared:
     return side_by_side(client().compare(run_ids, leave_out=get_args(LongField)).runs)
 

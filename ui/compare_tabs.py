@@ -24,7 +24,7 @@ from ui.comparing import (
     runs_frame,
     telling_columns,
 )
-from ui.connection import asking, client
+from ui.connection import asking, client, kept
 from ui.curves import FEWEST_POINTS, load_curves, panels
 from ui.formatting import plain_markdown
 from ui.grouping import default_grouping, grouped, groups_frame
@@ -257,7 +257,7 @@ def _series_counts(compared: Compared) -> dict[str, int]:
         return _counted_series(compared.run_ids)
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner=False)
+@kept(ttl=_FRESH_S, max_entries=16)
 def _counted_series(run_ids: tuple[str, ...]) -> dict[str, int]:
     live = client().series_names(run_ids)
     in_files = load_curves(client(), live.without_series, (), FEWEST_POINTS)
@@ -315,6 +315,6 @@ def _no_metric() -> None:
     st.info("None of these runs has a numeric final metric.", icon=":material/speed:")
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner=False)
+@kept(ttl=_FRESH_S, max_entries=16)
 def _curves(run_ids: tuple[str, ...], names: tuple[str, ...], max_points: int, smoothing: float) -> pd.DataFrame:
     return load_curves(client(), run_ids, names, max_points, smoothing=smoothing)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from backend.models import MAX_NOTE_CHARS, RunSummary
 from tools.errors import LabClientError
-from ui.connection import client
+from ui.connection import asking, client, identity
 from ui.formatting import STATUS_COLORS, STATUS_ICONS, plain_markdown, short_id
 from ui.pages.registry import PAGES
 
@@ -68,20 +68,34 @@ def compare_link(run_ids: list[str], *, label: str = "Compare") -> None:
 
 
 def note_editor(run: RunSummary, *, key: str) -> None:
-    """Shows a run's note, to be edited in place, and the marks that are one click away."""
+    """Shows a run's note, to be edited in place by those who may, and the marks that are one click away."""
+    with asking():
+        may_write = identity().role != "read"
     if st.session_state.pop(_SAVED, False):
         st.toast("The note is saved.", icon=":material/check:")
     text_key = f"{key}-text"
     if st.session_state.get(f"{key}-of") != (run.run_id, run.note):
         st.session_state[f"{key}-of"] = (run.run_id, run.note)
         st.session_state[text_key] = run.note or ""
-    st.text_area("Note", key=text_key, max_chars=MAX_NOTE_CHARS, height=80, placeholder="what to remember of this run")
+    st.text_area(
+        "Note",
+        key=text_key,
+        max_chars=MAX_NOTE_CHARS,
+        height=80,
+        placeholder="what to remember of this run",
+        disabled=not may_write,
+    )
+    if not may_write:
+        st.caption("Your token may only read. To write notes, sign in with one that has the role `write`.")
     with st.container(horizontal=True, gap="xsmall"):
-        if st.button("Save note", key=f"{key}-save", type="primary"):
+        if st.button("Save note", key=f"{key}-save", type="primary", disabled=not may_write):
             _save(run, st.session_state[text_key] or None)
         for mark in MARKS:
             if st.button(
-                mark, key=f"{key}-{mark}", help=f"Set the note to {mark}; what it said before is kept behind it"
+                mark,
+                key=f"{key}-{mark}",
+                help=f"Set the note to {mark}; what it said before is kept behind it",
+                disabled=not may_write,
             ):
                 _save(run, _marked(run.note, mark))
 

@@ -1,6 +1,6 @@
-"""How pages reach the server: one client for all of them, answers kept for a moment, and a clear word when it is away.
+"""How pages reach the server: answers kept for a moment, and a clear word when it is away or does not let one in.
 
-Owns the client's life and the message that stands in for a page when no server answers.
+Owns the questions that several pages ask, and the message that stands in for a page when no server answers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,10 @@ from tools.calls import RunPage
 from tools.client import LabClient
 from tools.errors import ClientSettingsError, LabClientError, NotAllowedError, ServerUnreachableError
 from ui.formatting import plain_markdown
+from ui.session import client, identity, kept
+from ui.sign_in import ask_for_token, wants_token
+
+__all__ = ["ask_at_once", "asking", "client", "facets", "facets_with_params", "identity", "kept", "run_page"]
 
 _FRESH_S: Final = 3.0
 """For so long an answer is shown again without asking, in seconds: a page is run anew at every click."""
@@ -23,12 +27,6 @@ _PARAMS_FRESH_S: Final = 60.0
 _AT_ONCE: Final = 8
 
 Answer = TypeVar("Answer")
-
-
-@st.cache_resource(show_spinner=False)
-def client() -> LabClient:
-    """Gives the client of the server at LAB_SERVER_URL; its connections are shared by all sessions."""
-    return LabClient()
 
 
 @contextmanager
@@ -48,15 +46,16 @@ def asking(*, passes: tuple[type[LabClientError], ...] = ()) -> Iterator[LabClie
         st.code("make serve", language="bash")
         st.stop()
     except NotAllowedError as error:
-        st.error(f"The server does not let this dashboard in: {plain_markdown(str(error))}", icon=":material/lock:")
-        st.markdown("Set `LAB_API_TOKEN` to the server's `API_TOKEN`, in the environment or in `.env`, and start anew.")
+        if wants_token(error):
+            ask_for_token()
+        st.error(plain_markdown(str(error)), icon=":material/lock:")
         st.stop()
     except (LabClientError, ClientSettingsError) as error:
         st.error(plain_markdown(str(error)), icon=":material/error:")
         st.stop()
 
 
-@st.cache_data(ttl=_FRESH_S, show_spinner=False)
+@kept(ttl=_FRESH_S)
 def facets() -> Facets:
     """Gives the store's own vocabulary but its parameters, which take longest."""
     return client().facets(leave_out=["params"])
@@ -68,7 +67,7 @@ def facets_with_params() -> Facets:
     return found.model_copy(update={"params": _params(found.total)})
 
 
-@st.cache_data(ttl=_PARAMS_FRESH_S, max_entries=4, show_spinner=False)
+@kept(ttl=_PARAMS_FRESH_S, max_entries=4)
 def _params(n_runs: int) -> list[ParamFacet]:
     """Gives the parameters of the store when it has so many runs."""
     return client().facets(leave_out=["statuses", "datasets", "metrics", "tags"]).params
@@ -81,7 +80,7 @@ def ask_at_once(questions: Sequence[Callable[[LabClient], Answer]]) -> list[Answ
         return list(pool.map(lambda ask: ask(server), questions))
 
 
-@st.cache_data(ttl=_FRESH_S, show_spinner=False)
+@kept(ttl=_FRESH_S)
 def run_page(**filters: Any) -> RunPage:
     """Gives a page of runs; see `LabClient.list_runs`."""
     return client().list_runs(**filters)

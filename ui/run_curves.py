@@ -10,7 +10,7 @@ import streamlit as st
 
 from backend.models import RunDetail
 from ui.charts.curves import Axis, curves_chart, hidden_points
-from ui.connection import asking, client
+from ui.connection import asking, client, kept
 from ui.curves import RunCurves, panels, run_curves
 from ui.formatting import plain_markdown
 
@@ -34,7 +34,7 @@ class CurveChoices:
     smoothing: float
 
 
-@st.cache_data(ttl=_FRESH_S, show_spinner=False)
+@kept(ttl=_FRESH_S)
 def curves_of(
     run_id: str, names: tuple[str, ...] = (), max_points: int = MAX_POINTS, smoothing: float = 0
 ) -> RunCurves:

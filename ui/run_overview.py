@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from backend.models import RunDetail
+from backend.models import NoteChange, RunDetail
 from ui.components import compare_link, note_editor, page_heading, status_badge
 from ui.connection import asking, client
 from ui.formatting import ago_text, moment_text, plain_markdown, short_id
@@ -20,6 +20,7 @@ from ui.run_facts import elapsed_text, last_line, latest_table, metrics_table, p
 
 _MAX_TAGS: Final = 20
 _SHORT_CHARS: Final = 60
+_MAX_CHANGES: Final = 50
 
 
 def header(run: RunDetail) -> None:
@@ -57,7 +58,7 @@ def _facts(run: RunDetail) -> None:
     facts = {
         "Dataset": _short(run.dataset_id or "–"),
         "Running for" if run.status == "running" else "Duration": elapsed_text(run, now=now),
-        "Started": ago_text(started, now=now),
+        "Started": ago_text(started, now=now) + (f" by {_short(run.created_by)}" if run.created_by else ""),
         "Commit": short_id(run.git_hash) if run.git_hash else "–",
     }
     helps = {"Started": f"{moment_text(started)} UTC", "Commit": run.git_hash, "Dataset": run.dataset_id}
@@ -103,6 +104,25 @@ def results_part(run: RunDetail) -> None:
         _params(run)
     with note, st.container(border=True):
         note_editor(run, key=f"note-{run.run_id}")
+        _note_history(run)
+
+
+def _note_history(run: RunDetail) -> None:
+    history = st.expander("History of the note", icon=":material/history:", type="compact", on_change="rerun")
+    if not history.open:
+        return
+    with history, asking() as lab:
+        changes = lab.note_history(run.run_id, limit=_MAX_CHANGES)
+        if not changes:
+            st.caption("The note was not changed since the run started.")
+        for change in changes:
+            who = "somebody without a name" if change.changed_by is None else plain_markdown(_short(change.changed_by))
+            st.markdown(f":small[:gray[{moment_text(change.changed_at)} UTC, {who}]]  \n{_change_text(change)}")
+
+
+def _change_text(change: NoteChange) -> str:
+    before, after = (plain_markdown(_short(note or "no note")) for note in (change.former_note, change.note))
+    return f":gray[{before}] → {after}"
 
 
 def _metrics(run: RunDetail) -> None:

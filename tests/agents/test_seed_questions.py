@@ -19,7 +19,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A client of the application over the store that `make run` fills."""
     folder = tmp_path_factory.mktemp("demo")
     store = folder / "manifests.db"
-    environment = {**os.environ, "DB_PATH": str(store), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "DB_PATH": str(store), "LAB_SERVER_URL": "", "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, *SWEEP, "--output_dir", str(folder / "checkpoints")]
     subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
     app = create_app(settings_for(store))

@@ -7,8 +7,8 @@ from fastapi import FastAPI
 
 from backend.api import create_app
 from backend.config import Settings
-from lab_logger import start_run
 from tests.live_server import serving
+from tests.local_store import start_run
 
 
 @dataclass(frozen=True)

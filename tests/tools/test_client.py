@@ -76,7 +76,7 @@ def test_the_client_to_await_answers_the_same_over_an_application_in_process(app
         transport = httpx.ASGITransport(app)
         async with AsyncLabClient("http://127.0.0.1", transport=transport) as client:
             assert (await client.health()).status == "ok"
-            assert (await client.version()).schema_version == 1
+            assert (await client.version()).schema_version == 2
             assert (await client.list_runs(dataset_id="iris")).total == 2
             assert [run.run_id for run in await client.leaderboard("loss", order="asc", top_k=1)] == [recorded.best]
             assert (await client.facets()).tags[0].name == "baseline"

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from openpyxl import load_workbook
 
-from lab_logger import start_run
+from tests.local_store import start_run
 from tests.tools.conftest import Recorded
 from tools.client import AsyncLabClient, LabClient
 from tools.errors import (

@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 from agents.engine import Assistant
 from backend.api import create_app
 from backend.config import AgentSettings, Settings
-from lab_logger import start_run
 from tests.agents.scripted_openai import MODEL, Script, scripted_openai, status
 from tests.live_server import serving, unused_address
+from tests.local_store import start_run
 from tools.client import LabClient
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,8 +4,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backend.models import MAX_COMPARED_RUNS
-from lab_logger import start_run
 from tests.live_server import unused_address
+from tests.local_store import start_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "ui/pages/compare.py"

@@ -1,6 +1,6 @@
 import pytest
 
-from lab_logger import start_run
+from tests.local_store import start_run
 from tools.client import LabClient
 from tools.errors import NotFoundError
 from ui.connection import ask_at_once, facets, facets_with_params

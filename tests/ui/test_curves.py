@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from backend.models import MetricSeries
-from lab_logger import start_run
+from tests.local_store import start_run
 from tools.client import LabClient
 from tools.errors import NotFoundError
 from ui.curves import COLUMNS, curve_frame, load_curves, panels, run_curves

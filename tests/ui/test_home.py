@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from lab_logger import start_run
 from tests.live_server import unused_address
+from tests.local_store import start_run
 from tests.ui.dashboard import HOSTILE, charts, opened, shown
 
 

@@ -8,8 +8,8 @@ from ui.metrics_file import MAX_FILE_BYTES, csv_points, metrics_artifact
 
 def artifact(path: str, *, size: int | None = 10, downloadable: bool = True, kind: str = "file") -> ArtifactInfo:
     return ArtifactInfo(
-        index=0, path=path, kind=kind, size_bytes=size, sha256=None, media_type=None, recorded_at=None, exists=True,
-        current_size_bytes=size, downloadable=downloadable, files=[], url=None,
+        index=0, path=path, kind=kind, size_bytes=size, sha256=None, media_type=None, recorded_at=None,
+        content="on_disk", exists=True, current_size_bytes=size, downloadable=downloadable, files=[], url=None,
     )  # fmt: skip
 
 

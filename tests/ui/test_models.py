@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lab_logger import start_run
 from lightml.handle import LightMLHandle
 from tests.backend.registries import fill
 from tests.live_server import unused_address
+from tests.local_store import start_run
 from tests.ui.dashboard import HOSTILE, charts, opened, shown
 from tools.client import LabClient
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backend.models import RunDetail
-from lab_logger import start_run
+from tests.local_store import start_run
 from tools.client import LabClient
 from ui.reproduce import download_command, script, steps
 

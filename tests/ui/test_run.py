@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lab_logger import start_run
 from tests.live_server import unused_address
+from tests.local_store import start_run
 from tests.ui.dashboard import HOSTILE, charts, opened, shown
 from ui import run_artifacts
 from ui.formatting import plain_markdown

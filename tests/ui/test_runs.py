@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lab_logger import start_run
 from tests.live_server import unused_address
+from tests.local_store import start_run
 from tests.ui.dashboard import HOSTILE, opened, shown
 from tools.client import LabClient
 

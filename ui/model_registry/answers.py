@@ -5,12 +5,10 @@ Owns how long an answer is kept.
 
 from typing import Final
 
-import streamlit as st
-
 from backend.registry_models import ModelDetail, Order, RegistryFacets
 from backend.registry_views import Lineage, ModelComparison, ModelLeaderboard, ModelStats, Pivot
 from tools.errors import InvalidRequestError, NotFoundError
-from ui.connection import client
+from ui.connection import client, kept
 
 _FRESH_S: Final = 3.0
 _LARGE_S: Final = 10.0
@@ -25,13 +23,13 @@ def reference(model_id: int) -> str:
     return f"id:{model_id}"
 
 
-@st.cache_data(ttl=_FRESH_S, show_spinner=False)
+@kept(ttl=_FRESH_S)
 def facets() -> RegistryFacets:
     """Gives the registry's own vocabulary."""
     return client().registry.facets()
 
 
-@st.cache_data(ttl=_LARGE_S, max_entries=16, show_spinner=False)
+@kept(ttl=_LARGE_S, max_entries=16)
 def pivot(
     *,
     run: str | None,
@@ -52,13 +50,13 @@ def pivot(
     )  # fmt: skip
 
 
-@st.cache_data(ttl=_LARGE_S, max_entries=8, show_spinner=False)
+@kept(ttl=_LARGE_S, max_entries=8)
 def lineage(run: str | None) -> Lineage:
     """Gives which model was made from which."""
     return client().registry.lineage(run=run)
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=128, show_spinner=False)
+@kept(ttl=_FRESH_S, max_entries=128)
 def model(model_id: int) -> ModelDetail | None:
     """Gives everything about a model; None where there is none of the id."""
     try:
@@ -67,13 +65,13 @@ def model(model_id: int) -> ModelDetail | None:
         return None
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner=False)
+@kept(ttl=_FRESH_S, max_entries=16)
 def comparison(baseline: int, candidate: int, *, family: str | None) -> ModelComparison:
     """Compares the metrics of two models."""
     return client().registry.compare(reference(baseline), reference(candidate), family=family)
 
 
-@st.cache_data(ttl=_TESTED_S, max_entries=512, show_spinner=False)
+@kept(ttl=_TESTED_S, max_entries=512)
 def significance(baseline: int, candidate: int, *, family: str, metric: str) -> ModelStats | str:
     """Tests the difference candidate - baseline; gives why not, where the stored scores cannot be tested."""
     try:
@@ -83,7 +81,7 @@ def significance(baseline: int, candidate: int, *, family: str, metric: str) -> 
         return error.detail
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=16, show_spinner=False)
+@kept(ttl=_FRESH_S, max_entries=16)
 def leaderboard(family: str, metric: str, *, run: str | None, top_k: int) -> ModelLeaderboard:
     """Ranks models by a metric."""
     return client().registry.leaderboard(family, metric, run=run, top_k=top_k)

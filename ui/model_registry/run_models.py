@@ -9,7 +9,7 @@ import streamlit as st
 
 from backend.registry_models import ModelSummary
 from tools.errors import StoreUnavailableError
-from ui.connection import asking, client
+from ui.connection import asking, client, kept
 from ui.formatting import plain_markdown
 from ui.model_registry.state import SELECTED
 from ui.model_registry.words import model_label
@@ -40,7 +40,7 @@ def models_part(run_id: str) -> None:
             st.markdown(f":small[:gray[and {total - len(models)} more]]", width="content")
 
 
-@st.cache_data(ttl=_FRESH_S, max_entries=32, show_spinner=False)
+@kept(ttl=_FRESH_S, max_entries=32)
 def _made(run_id: str) -> tuple[list[ModelSummary], int]:
     page = client().registry.models(source_run_id=run_id, limit=_SHOWN)
     return page.models, page.total

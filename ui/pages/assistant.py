@@ -14,7 +14,7 @@ from tools.errors import LabClientError
 from ui.answer_view import assistant_message, show_question, show_steps, show_turn
 from ui.answers import answer_markdown, engine_name, may_write, step_text
 from ui.components import empty_store, page_heading
-from ui.connection import asking, client, facets, facets_with_params
+from ui.connection import asking, client, facets, facets_with_params, kept
 from ui.conversations import Conversation, Conversations, Turn
 from ui.formatting import plain_markdown
 from ui.suggestions import suggest_questions
@@ -35,7 +35,7 @@ def _conversations() -> Conversations:
     return Conversations()
 
 
-@st.cache_data(ttl=3.0, show_spinner=False)
+@kept(ttl=3.0)
 def _engine() -> AgentEngine:
     return client().agent_status()
 

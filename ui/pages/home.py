@@ -17,7 +17,7 @@ from tools.client import LabClient
 from tools.directions import better_order
 from ui import overview
 from ui.components import empty_store, page_heading, section_heading
-from ui.connection import ask_at_once, asking, client, facets, run_page
+from ui.connection import ask_at_once, asking, client, facets, kept, run_page
 from ui.formatting import STATUS_COLORS, ago_text, duration_text
 from ui.pages.registry import PAGES
 from ui.run_columns import run_address
@@ -96,7 +96,7 @@ def _activity_chart(frame: pd.DataFrame) -> alt.Chart:
     return bars
 
 
-@st.cache_data(ttl=_FRESH_S, show_spinner=False)
+@kept(ttl=_FRESH_S)
 def _days(first: date, last: date) -> list[DayActivity]:
     return client().activity(from_timestamp=first.isoformat(), to_timestamp=last.isoformat())
 
@@ -154,7 +154,7 @@ def _reason(run: RunSummary) -> str:
     return _reason_of(run.run_id, run.status)
 
 
-@st.cache_data(ttl=_PAST_FRESH_S, show_spinner=False)
+@kept(ttl=_PAST_FRESH_S)
 def _reason_of(run_id: str, status: str) -> str:
     return overview.failure_reason(client().get_run(run_id))
 
@@ -175,7 +175,7 @@ def _best(vocabulary: Facets) -> None:
     st.page_link(PAGES["leaderboard"], label="Leaderboard", icon=":material/arrow_forward:")
 
 
-@st.cache_data(ttl=_PAST_FRESH_S, max_entries=4, show_spinner=False)
+@kept(ttl=_PAST_FRESH_S, max_entries=4)
 def _best_runs(datasets: tuple[str, ...], metrics: tuple[str, ...]) -> dict[tuple[str, str], RunSummary]:
     places = list(product(datasets, metrics))
     found = ask_at_once([partial(_ask_best, dataset=dataset, metric=metric) for dataset, metric in places])
