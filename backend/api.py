@@ -18,7 +18,7 @@ from backend.contract import only, problems
 from backend.hang_ups import HangUps
 from backend.mcp_mount import McpMount
 from backend.queries import NoQuery
-from backend.routers import artifacts, compare, registry, registry_views, runs, system
+from backend.routers import artifacts, compare, ingest, registry, registry_views, runs, system
 from backend.security import Gate
 from backend.service import Service
 
@@ -47,9 +47,10 @@ def create_app(settings: Settings | None = None, *, assistant: Assistant | None 
     # The one added last stands first: the gate, then the limit, then the hang-ups, then the routes.
     app.add_middleware(HangUps)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Gate, settings=lambda: service.settings)
+    app.add_middleware(Gate, settings=lambda: service.settings, book=service.tokens)
     # A run id may hold slashes, so the address of a run comes after every longer one.
-    for router in (system.router, runs.router, compare.router, artifacts.router, runs.detail_router):
+    writers = (ingest.router, ingest.runs_router)
+    for router in (system.router, *writers, runs.router, compare.router, artifacts.router, runs.detail_router):
         app.include_router(router)
     for router in (registry.router, registry_views.router):
         app.include_router(router, prefix="/registry", tags=["registry"])

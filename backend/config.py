@@ -20,8 +20,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 """The folder this code runs from; settings are looked for here after the current folder."""
 
 _READ_AS_THEY_ARE = (
-    "api_token", "allowed_hosts", "cors_origins", "lab_server_url", "lab_api_token",
-    "openai_api_key", "openai_base_url", "openai_model", "agent_timeout_s",
+    "database_url", "artifact_uri", "artifact_max_bytes", "api_token", "allowed_hosts", "cors_origins",
+    "lab_server_url", "lab_api_token", "openai_api_key", "openai_base_url", "openai_model", "agent_timeout_s",
 )  # fmt: skip
 
 
@@ -88,12 +88,29 @@ class Settings(_SharedSettings):
     project_name: str = Field(min_length=1, description="PROJECT_NAME; what `GET /health` says.")
     project_root: Path = Field(description="The project's folder; relative artifact paths of older runs start here.")
     db_path: Path = Field(description="DB_PATH; the SQLite file that holds every run.")
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="DATABASE_URL; a PostgreSQL database that holds every run, instead of the file at DB_PATH: "
+        "`postgresql://user:password@host:5432/name`.",
+    )
+    artifact_uri: str | None = Field(
+        default=None,
+        description="ARTIFACT_URI; where the content of artifacts that training machines send is kept: a folder or "
+        "`file:///srv/artifacts`, or `s3://bucket/prefix`. Unset: the folder `artifacts` beside the file at DB_PATH.",
+    )
+    artifact_max_bytes: int = Field(
+        default=50 * 10**9,
+        gt=0,
+        description="ARTIFACT_MAX_BYTES; how long one file that a training machine sends may be, in bytes.",
+    )
     lightml_db: Path | None = Field(
         default=None, description="LIGHTML_DB; the SQLite file of the model registry. Unset: the store itself."
     )
     busy_timeout_s: float = Field(ge=0, description="LAB_BUSY_TIMEOUT_S; how long a write waits, in seconds.")
     api_token: SecretStr | None = Field(
-        default=None, description="API_TOKEN; what clients send as `Authorization: Bearer`. Unset: loopback only."
+        default=None,
+        description="API_TOKEN; a token whose holder may do everything, sent as `Authorization: Bearer`. Unset, and "
+        "without tokens in the store (`python -m backend.tokens`): loopback only.",
     )
     allowed_hosts: CommaSeparated = Field(
         default=(),
@@ -109,6 +126,13 @@ class Settings(_SharedSettings):
         "project's folder and the store's.",
     )
 
+    @field_validator("database_url")
+    @classmethod
+    def _url_is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("DATABASE_URL must start with postgresql://; for SQLite leave it unset and set DB_PATH")
+        return url
+
     @field_validator("api_token")
     @classmethod
     def _token_is_sendable(cls, token: SecretStr | None) -> SecretStr | None:
@@ -121,6 +145,20 @@ class Settings(_SharedSettings):
     @classmethod
     def _hosts_are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_host_name(host) for host in hosts)
+
+    @cached_property
+    def store_path(self) -> Path:
+        """The store's SQLite file, absolute."""
+        return Path(os.path.abspath(self.db_path))
+
+    @cached_property
+    def artifact_location(self) -> str:
+        """Where the content of artifacts is kept: an absolute path or a URI."""
+        if self.artifact_uri is not None and "://" in self.artifact_uri:
+            return self.artifact_uri
+        if self.artifact_uri is not None:
+            return os.path.normpath(os.path.join(self.project_root, os.path.expanduser(self.artifact_uri)))
+        return str(self.store_path.parent / "artifacts")
 
     @cached_property
     def registry_path(self) -> Path:
@@ -169,7 +207,7 @@ class ClientSettings(_SharedSettings):
         pattern=r"^https?://[^\s/]+",
         description="LAB_SERVER_URL; where the server is.",
     )
-    lab_api_token: SecretStr | None = Field(default=None, description="LAB_API_TOKEN; the server's API_TOKEN.")
+    lab_api_token: SecretStr | None = Field(default=None, description="LAB_API_TOKEN; a token of that server.")
 
 
 def _host_name(host: str) -> str:

@@ -15,11 +15,12 @@ from backend.models import Problem
 
 _MEANINGS = {
     400: "The request names no host.",
-    401: "API_TOKEN is set on the server, and the request lacks it.",
-    403: "The client, or the file asked for, is not served.",
+    401: "The server wants a token, and the request has none that works.",
+    403: "The client, or the file asked for, is not served; or the token's role may not do this.",
     404: "There is no such run, metric, artifact or model.",
     409: "The prefix of a run id, or the name of a model, fits several.",
     413: "The body is too long.",
+    415: "The body is of a media type, or packed in a way, that is not read.",
     421: "The server does not answer for the host asked.",
     422: "A value of the request cannot be used.",
     500: "The service failed.",

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Text, bindparam, cast, func, null, select, text
+from sqlalchemy import Connection, Select, bindparam, null, select, text
 
 from backend import facets, filters, ordering, ranking, search, shapes
 from backend.cache import AnswerCache
+from backend.dialects import indexed_name, json_array
 from backend.errors import (
     MAX_CANDIDATES,
     AmbiguousRunError,
@@ -26,7 +27,7 @@ from backend.models import LongField
 from backend.queries import LeaderboardQuery, RunQuery
 from backend.shapes import Answer
 from backend.store import Store
-from backend.tables import artifacts, manifests, run_index, run_metrics, run_state, run_tags
+from backend.tables import manifests, note_changes, run_index, run_metrics, run_state, run_tags
 from lab_logger import StoreError, leases, statements
 from lab_logger.record import utc_now
 
@@ -35,9 +36,7 @@ _T = TypeVar("_T")
 _LAST_CHARACTER = "\U0010ffff"
 _PAGE_KEYS = {"sort", "order", "limit", "offset"}
 # A second statement for the tags would add a twentieth to the time of a page.
-_TAGS = (
-    select(func.json_group_array(cast(run_tags.c.tag, Text))).where(run_tags.c.run_id == manifests.c.run_id)
-).scalar_subquery()
+_TAGS = (select(json_array(run_tags.c.tag)).where(run_tags.c.run_id == manifests.c.run_id)).scalar_subquery()
 _BESIDE_COLUMNS = (
     run_index.c.started_at,
     run_state.c.finished_at,
@@ -63,6 +62,7 @@ _DETAIL_COLUMNS = (
     run_state.c.error,
     run_state.c.project,
     run_state.c.parent_run_id,
+    run_state.c.created_by,
 )
 
 
@@ -203,13 +203,14 @@ def get_runs_by_ids(reading: Reading, run_ids: Sequence[str], *, leave_out: Coll
     return [shapes.detail(rows[run_id]) for run_id in full_ids]
 
 
-def update_run_note(store: Store, run_id: str, note: str | None) -> str:
-    """Sets or clears the note of a run; on disk when this returns.
+def update_run_note(store: Store, run_id: str, note: str | None, *, changed_by: str | None = None) -> str:
+    """Sets or clears the note of a run, and keeps what it was; on disk when this returns.
 
     Args:
         store: The store.
         run_id: The run's id, or a prefix that fits one run.
         note: The note; None clears it.
+        changed_by: The user who does so; None where no token says who it is.
 
     Returns:
         The run's full id.
@@ -221,27 +222,31 @@ def update_run_note(store: Store, run_id: str, note: str | None) -> str:
     """
     with store.write() as connection:
         full_id = resolve_run_id(connection, run_id)
-        connection.execute(text(statements.SET_NOTE), {"run_id": full_id, "note": note})
+        change_note(connection, full_id, note, changed_by=changed_by)
     return full_id
 
 
-def list_artifacts(connection: Connection, run_id: str) -> list[Mapping[str, Any]]:
-    """Gives the artifacts of a run by its full id, as recorded and in order.
+def change_note(connection: Connection, run_id: str, note: str | None, *, changed_by: str | None) -> None:
+    """Sets the note of a run by its full id in an open write transaction; one that is the same already stays as it is.
 
-    Returns:
-        Rows of `artifacts`. Of a run of an older logger, which recorded paths alone, everything but `position` and
-        `path` is None.
+    The row is locked, so that of two changes at once the later one says what the earlier one wrote.
     """
-    statement = select(artifacts).where(artifacts.c.run_id == run_id).order_by(artifacts.c.position)
-    recorded = connection.execute(statement).mappings().all()
-    if recorded:
-        return [dict(row) for row in recorded]
-    document = connection.execute(
-        select(manifests.c.artifacts_json).where(manifests.c.run_id == run_id)
-    ).scalar_one_or_none()
-    nothing = dict.fromkeys(("kind", "size_bytes", "sha256", "media_type", "recorded_at"))
-    paths = shapes.artifact_paths(shapes.text(document))
-    return [{**nothing, "position": position, "path": path} for position, path in enumerate(paths)]
+    current = select(manifests.c.note).where(manifests.c.run_id == run_id).with_for_update()
+    if connection.execute(current).scalar_one() == note:
+        return
+    change = {"run_id": run_id, "note": note, "changed_at": utc_now(), "changed_by": changed_by}
+    connection.execute(text(statements.ADD_NOTE_CHANGE), change)
+    connection.execute(text(statements.SET_NOTE), {"run_id": run_id, "note": note})
+
+
+def list_note_changes(connection: Connection, run_id: str, *, limit: int) -> list[Answer]:
+    """Gives the last changes of the note of a run by its full id, the newest first."""
+    columns = [note_changes.c[name] for name in ("changed_at", "changed_by", "former_note", "note")]
+    newest = note_changes.c.change_id.desc()
+    statement = select(*columns).where(note_changes.c.run_id == run_id).order_by(newest).limit(limit)
+    return [
+        {name: shapes.text(value) for name, value in row.items()} for row in connection.execute(statement).mappings()
+    ]
 
 
 def resolve_run_id(connection: Connection, run_id: str) -> str:
@@ -289,7 +294,9 @@ def _runs_like(connection: Connection, prefix: str) -> list[str]:
 
 
 def _check_metric(reading: Reading, name: str) -> None:
-    if reading.connection.execute(select(run_metrics.c.name).where(run_metrics.c.name == name).limit(1)).first():
+    if reading.connection.execute(
+        select(run_metrics.c.name).where(run_metrics.c.name == indexed_name(name)).limit(1)
+    ).first():
         return
     known: list[str] = reading.recall(
         "metric names",

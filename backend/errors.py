@@ -10,10 +10,18 @@ Owns the tree below, and how any failure, those of the framework included, becom
     ├── UnknownArtifactError     404  the run has no such artifact, or it no longer exists
     ├── ForbiddenArtifactError   403  the artifact may not be handed out
     ├── ForbiddenClientError     403  the client is on another machine and no token is set
+    ├── ForbiddenRoleError       403  the token's role may not do this
     ├── UnauthorizedError        401  the token is missing or wrong
     ├── MissingHostError         400  the request does not say which host it is for
     ├── MisdirectedError         421  the request is for a host this service does not answer for
-    └── BodyTooLargeError        413  the body is too long
+    ├── BodyTooLargeError        413  the body is too long
+    ├── UnsupportedBodyError     415  the body is of a kind, or packed in a way, that is not read
+    ├── ForbiddenRunError        403  the run is another user's
+    ├── UnknownObjectError       404  the artifact store does not hold the content
+    ├── IncompleteObjectError    409  parts of the content are still to be sent
+    ├── ObjectMismatchError      409  what was sent is not what its SHA-256 says; it is to be sent anew
+    ├── DamagedObjectError       503  what the artifact store holds is not what was stored
+    └── ObjectStoreError         503  the artifact store cannot be used now
 
 A `lab_logger.StoreError` is answered with 503. What the model registry raises is answered by its own tree:
 
@@ -34,8 +42,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from lab_logger import StoreError
 from lightml.errors import (
@@ -52,6 +60,7 @@ MEDIA_TYPE = "application/problem+json"
 MAX_CANDIDATES = 10
 RETRY_AFTER_S = 1
 
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 _KIND_PREFIX = "urn:ai-lab:problem:"
 _MAX_SHOWN_CHARS = 200
 _MAX_DETAIL_CHARS = 4_000
@@ -144,6 +153,12 @@ class ForbiddenClientError(BackendError):
     status, kind, title = 403, "forbidden-client", "Only this machine is served"
 
 
+class ForbiddenRoleError(BackendError):
+    """The role of the token may not do what was asked."""
+
+    status, kind, title = 403, "role-too-low", "Role too low"
+
+
 class UnauthorizedError(BackendError):
     """The token is missing or wrong."""
 
@@ -167,6 +182,58 @@ class BodyTooLargeError(BackendError):
     """The request's body is too long."""
 
     status, kind, title = 413, "body-too-large", "Body too large"
+
+
+class UnsupportedBodyError(BackendError):
+    """The body is of a media type, or has a content encoding, that is not read."""
+
+    status, kind, title = 415, "unsupported-body", "Body not readable"
+    headers: Mapping[str, str] = {"Accept": "application/json", "Accept-Encoding": "gzip, identity"}
+
+
+class ForbiddenRunError(BackendError):
+    """The run is another user's, and only an admin may add to it."""
+
+    status, kind, title = 403, "forbidden-run", "Another user's run"
+
+
+class UnknownObjectError(BackendError):
+    """The artifact store does not hold the content."""
+
+    status, kind, title = 404, "unknown-object", "Unknown content"
+
+
+class IncompleteObjectError(BackendError):
+    """Parts of the content are still to be sent."""
+
+    status, kind, title = 409, "incomplete-object", "Content incomplete"
+
+
+class ObjectMismatchError(BackendError):
+    """What was sent is not what its SHA-256 says; nothing of it was kept."""
+
+    status, kind, title = 409, "object-mismatch", "Content does not fit its SHA-256"
+
+
+class DamagedObjectError(BackendError):
+    """What the artifact store holds is not what was stored."""
+
+    status, kind, title = 503, "damaged-object", "Stored content is damaged"
+
+
+class ObjectStoreError(BackendError):
+    """The artifact store cannot be used now."""
+
+    status, kind, title = 503, "artifact-store-unavailable", "The artifact store is unavailable"
+    headers: Mapping[str, str] = {"Retry-After": str(RETRY_AFTER_S)}
+
+
+def store_unavailable(detail: str) -> BackendError:
+    """Makes the error for a store that cannot be used now."""
+    unavailable = BackendError(detail)
+    unavailable.status, unavailable.kind, unavailable.title = 503, "store-unavailable", "The store is unavailable"
+    unavailable.headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return unavailable
 
 
 def problem(error: BackendError, *, instance: str) -> Response:
@@ -210,10 +277,7 @@ async def _answer_backend_error(request: Request, error: Exception) -> Response:
 
 async def _answer_store_error(request: Request, error: Exception) -> Response:
     _log.warning("the store did not answer %s: %s", request.url.path, error)
-    unavailable = BackendError(str(error))
-    unavailable.status, unavailable.kind, unavailable.title = 503, "store-unavailable", "The store is unavailable"
-    unavailable.headers = {"Retry-After": str(RETRY_AFTER_S)}
-    return problem(unavailable, instance=request.url.path)
+    return problem(store_unavailable(str(error)), instance=request.url.path)
 
 
 async def _answer_registry_error(request: Request, error: Exception) -> Response:
@@ -240,14 +304,22 @@ async def _answer_validation_error(request: Request, error: Exception) -> Respon
 async def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
+    possible = _possible_methods(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else ""
     details = {
         404: f"there is nothing at {request.url.path}; GET /openapi.json lists the addresses there are",
-        405: f"{request.method} is not possible here; possible: {Headers(error.headers).get('allow', 'nothing')}",
+        405: f"{request.method} is not possible here; possible: {possible}",
     }
     plain = BackendError(details.get(error.status_code, str(error.detail)))
     plain.status, plain.kind, plain.title = error.status_code, phrase.lower().replace(" ", "-"), phrase
-    plain.headers = error.headers or {}
+    plain.headers = {"Allow": possible} if possible else error.headers or {}
     return problem(plain, instance=request.url.path)
+
+
+def _possible_methods(request: Request) -> str:
+    """Gives the methods of every route at an address: the framework names those of one route alone."""
+    routes = request.app.router.routes
+    asked = [{**request.scope, "method": method} for method in _METHODS]
+    return ", ".join(scope["method"] for scope in asked if any(one.matches(scope)[0] is Match.FULL for one in routes))
 
 
 async def _answer_unexpected_error(request: Request, error: Exception) -> Response:

@@ -50,6 +50,20 @@ class Version(_Answer):
     )
 
 
+class Identity(_Answer):
+    """Who asks."""
+
+    user: str | None = Field(
+        description="The name of the token that was sent; null for API_TOKEN, and where the server wants no token.",
+        examples=["ada"],
+    )
+    role: Literal["read", "write", "admin"] = Field(
+        description="What the user may do: read; also log runs, and write notes and registry entries; or everything.",
+        examples=["write"],
+    )
+    wants_token: bool = Field(description="Whether the server asks for a token.", examples=[True])
+
+
 class RunSummary(_Answer):
     """A run in a list."""
 
@@ -114,6 +128,9 @@ class RunDetail(RunSummary):
     )
     project: str | None = Field(description="The project the run was logged to.", examples=["ai-lab"])
     parent_run_id: str | None = Field(description="The run that started this one.", examples=[_OTHER_RUN_ID])
+    created_by: str | None = Field(
+        description="The user whose token started the run; null where no token was asked for.", examples=["ada"]
+    )
 
 
 class RunComparison(_Answer):
@@ -173,6 +190,17 @@ class NoteUpdate(BaseModel):
     )
 
 
+class NoteChange(_Answer):
+    """One change of a run's note."""
+
+    changed_at: str = Field(description="When it was made.", examples=[_AT])
+    changed_by: str | None = Field(
+        description="The user who made it; null where no token said who it was.", examples=["ada"]
+    )
+    former_note: str | None = Field(description="What the note was before; null for none.", examples=[None])
+    note: str | None = Field(description="What the note was from then on; null for none.", examples=["PUBLISH"])
+
+
 class MetricSeries(_Answer):
     """One live metric of a run, point by point in step order; the lists are equally long."""
 
@@ -217,7 +245,10 @@ class ArtifactInfo(_Answer):
     """A file or folder that a run left: as it was recorded, and as it is now."""
 
     index: int = Field(description="Its place in the run's artifacts, which the download address names.", examples=[0])
-    path: str = Field(description="The path as recorded.", examples=["/home/ada/ai-lab/checkpoints/linear_svm.joblib"])
+    path: str = Field(
+        description="The path as recorded; of a run of another machine, its path there.",
+        examples=["/home/ada/ai-lab/checkpoints/linear_svm.joblib"],
+    )
     kind: Literal["file", "folder", "missing"] = Field(
         description="What was recorded; what is there now, for runs of older loggers that recorded paths alone.",
         examples=["file"],
@@ -231,16 +262,27 @@ class ArtifactInfo(_Answer):
     )
     media_type: str | None = Field(description="Recorded media type.", examples=["application/octet-stream"])
     recorded_at: str | None = Field(description="When it was recorded.", examples=[_AT])
-    exists: bool = Field(description="Whether something is at the path now.", examples=[True])
+    content: Literal["on_disk", "stored", "being_sent", "reference"] = Field(
+        description="Where the content is. `on_disk`: at the path on the server's machine, if it `exists`. `stored`: "
+        "a copy is in the server's artifact store. `being_sent`: the training machine has not sent all of it yet. "
+        "`reference`: it stayed on the training machine.",
+        examples=["stored"],
+    )
+    exists: bool = Field(
+        description="Whether something is at the path now, or, of a run of another machine, the whole copy is stored.",
+        examples=[True],
+    )
     current_size_bytes: int | None = Field(
-        description="Size of the file now; null for a folder and when nothing is there.", examples=[4711]
+        description="Size of the file or of its copy now; null for a folder and when nothing is there.", examples=[4711]
     )
     downloadable: bool = Field(
-        description="Whether the service hands it out: a file, or a folder file by file, under the allowed roots.",
+        description="Whether the service hands it out: a file, or a folder file by file, under the allowed roots or "
+        "in the artifact store.",
         examples=[True],
     )
     files: list[str] = Field(
-        description="Of a downloadable folder, the relative paths of its files, the first 1,000 in text order.",
+        description="Of a downloadable folder, the relative paths of its files, the first 1,000 in text order; of one "
+        "that is being sent, those that have come.",
         examples=[[]],
     )
     url: str | None = Field(
@@ -316,6 +358,11 @@ class InvalidValue(_Answer):
 
     location: str = Field(
         description="Where it stands: `query`, `path` or `body`, then the name.", examples=["query limit"]
+    )
+    loc: list[str | int] | None = Field(
+        default=None,
+        description="The same step by step, of a body with many records: `records`, which of them, and the field.",
+        examples=[["records", 0, "points"]],
     )
     message: str = Field(description="What is wrong.", examples=["Input should be greater than or equal to 1"])
     value: JsonValue = Field(description="The value as received, shortened; null when missing.", examples=["-1"])

@@ -14,8 +14,12 @@ from backend.artifact_files import ArtifactFiles
 from backend.cache import AnswerCache
 from backend.config import Settings
 from backend.db_utils import Reading, get_connection
+from backend.objects import ObjectStore
 from backend.registry import Registry
-from backend.store import Store
+from backend.store import Store, open_store
+from backend.stored_artifacts import StoredArtifacts
+from backend.tokens import TokenBook
+from lightml.connections import Address
 
 
 class Service:
@@ -28,6 +32,8 @@ class Service:
     def __init__(self, settings: Settings | None = None) -> None:
         self._given = settings
         self._kept = AnswerCache()
+        self.tokens = TokenBook(lambda: self.store)
+        """What is known of the store's tokens."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -37,19 +43,30 @@ class Service:
     @cached_property
     def store(self) -> Store:
         """The store of runs."""
-        return Store(self.settings.db_path, busy_timeout_s=self.settings.busy_timeout_s)
+        return open_store(self.settings)
 
     @cached_property
     def registry(self) -> Registry:
         """The model registry."""
-        return Registry(
-            self.settings.registry_path, store_path=self.store.path, busy_timeout_s=self.settings.busy_timeout_s
-        )
+        url = self.settings.database_url
+        store = self.settings.store_path if url is None else Address(url.get_secret_value())
+        place = store if self.settings.lightml_db is None else self.settings.registry_path
+        return Registry(place, store_place=store, make_store=self.store.schema_version)
 
     @cached_property
     def files(self) -> ArtifactFiles:
-        """The files of artifacts."""
+        """The artifacts of runs of this machine."""
         return ArtifactFiles(roots=self.settings.download_roots, base=self.settings.project_root)
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """The artifact store: the content that training machines sent."""
+        return ObjectStore(self.settings.artifact_location, max_bytes=self.settings.artifact_max_bytes)
+
+    @cached_property
+    def stored_artifacts(self) -> StoredArtifacts:
+        """The artifacts of runs of other machines."""
+        return StoredArtifacts(self.objects)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -58,8 +75,11 @@ class Service:
             yield reading
 
     def close(self) -> None:
-        """Closes the store's connections."""
+        """Closes the connections to the store, the registry and the artifact store."""
+        self.tokens.close()
         self.store.close()
+        self.registry.close()
+        self.objects.close()
 
 
 def _service(request: Request) -> Service:

@@ -26,7 +26,16 @@ _TEXT_COLUMNS = (
     "wandb_url",
     "note",
 )
-_DETAIL_COLUMNS = ("git_diff", "python_version", "pip_freeze", "device_info", "error", "project", "parent_run_id")
+_DETAIL_COLUMNS = (
+    "git_diff",
+    "python_version",
+    "pip_freeze",
+    "device_info",
+    "error",
+    "project",
+    "parent_run_id",
+    "created_by",
+)
 
 
 def summary(row: RowMapping) -> Answer:

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Response
 
 from backend import activity, db_utils, facets
+from backend.access import ThePrincipal
 from backend.contract import answer, only, problems
-from backend.models import DayActivity, Facets, NoteUpdate, RunDetail, RunSummary
-from backend.queries import ActivityQuery, FacetsQuery, LeaderboardQuery, NoQuery, RunQuery
+from backend.models import DayActivity, Facets, NoteChange, NoteUpdate, RunDetail, RunSummary
+from backend.queries import ActivityQuery, FacetsQuery, LeaderboardQuery, NoQuery, NotesQuery, RunQuery
 from backend.routers.paths import RunId
 from backend.service import TheService
 
@@ -96,12 +97,27 @@ def get_activity(service: TheService, query: Annotated[ActivityQuery, Query()]) 
     responses=problems(404, 409, 413, 503),
     dependencies=[Depends(only(NoQuery))],
 )
-def update_note(service: TheService, run_id: RunId, update: NoteUpdate) -> Response:
-    """Sets or clears a run's note; it is on disk when the answer comes."""
-    full_id = db_utils.update_run_note(service.store, run_id, update.note)
+def update_note(service: TheService, principal: ThePrincipal, run_id: RunId, update: NoteUpdate) -> Response:
+    """Sets or clears a run's note; it is on disk when the answer comes. What it was is kept in the note's history."""
+    full_id = db_utils.update_run_note(service.store, run_id, update.note, changed_by=principal.user)
     with service.reading() as reading:
         run = db_utils.get_run(reading, full_id)
     return answer(run)
+
+
+@detail_router.get(
+    "/runs/{run_id:path}/notes",
+    operation_id="note_history",
+    response_model=list[NoteChange],
+    responses=problems(404, 409, 503),
+    dependencies=[Depends(only(NotesQuery))],
+)
+def note_history(service: TheService, run_id: RunId, query: Annotated[NotesQuery, Query()]) -> Response:
+    """Gives how a run's note was changed through this service and by whom, the newest change first."""
+    with service.reading() as reading:
+        full_id = db_utils.resolve_run_id(reading.connection, run_id)
+        changes = db_utils.list_note_changes(reading.connection, full_id, limit=query.limit)
+    return answer(changes)
 
 
 @detail_router.get(

@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Depends, Response
 
 from backend import __version__
+from backend.access import ThePrincipal, WantsToken
 from backend.contract import answer, only, problems
-from backend.models import Health, Version
+from backend.models import Health, Identity, Version
 from backend.queries import NoQuery
 from backend.service import TheService
 from lab_logger import StoreError
@@ -30,8 +31,14 @@ def version(service: TheService) -> Response:
         {
             "version": __version__,
             "store_kind": service.store.kind,
-            "store_path": str(service.store.path),
+            "store_path": service.store.place,
             "schema_version": schema_version,
             "store_error": store_error,
         }
     )
+
+
+@router.get("/whoami", operation_id="whoami", response_model=Identity, responses=problems(503))
+def whoami(principal: ThePrincipal, wants_token: WantsToken) -> Response:
+    """Says whose token came with the request, and what its user may do."""
+    return answer({"user": principal.user, "role": principal.role, "wants_token": wants_token})

@@ -1,6 +1,7 @@
 """The running server against its own OpenAPI document, by schemathesis."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from schemathesis.core.result import Ok
 from backend.api import create_app
 from tests.backend import registries
 from tests.backend.conftest import settings_for
+from tests.backend.sending import AT, AT_MS
 from tests.backend.stores import StoredRun, record_artifact, write_points, write_runs
 from tests.live_server import serving
 
@@ -19,6 +21,7 @@ SCHEMA = schemathesis.openapi.from_dict(create_app().openapi())
 OPERATIONS = {
     operation.ok().label: operation.ok() for operation in SCHEMA.get_all_operations() if isinstance(operation, Ok)
 }
+PART = "PUT /ingest/objects/{sha256}/parts/{index}"
 ASKED = [
     (label, mode)
     for label, operation in OPERATIONS.items()
@@ -62,6 +65,8 @@ def test_the_server_keeps_to_its_document(address: str, label: str, mode: Genera
         _complete(case.query)
         if mode is GenerationMode.POSITIVE and label in FITTINGS:
             FITTINGS[label](case.body)
+        if mode is GenerationMode.POSITIVE and label == PART:
+            _fit_part(case)
         case.call_and_validate(base_url=address, timeout=30)
 
     check()
@@ -91,5 +96,42 @@ def _fit_model(model: dict[str, Any]) -> None:
         model.pop("parent_name", None)
 
 
-FITTINGS = {"POST /registry/metrics": _fit_metric, "POST /registry/models": _fit_model}
+def _fit_part(case: Any) -> None:
+    """Makes the header say what the part is."""
+    case.headers["X-Content-SHA256"] = sha256(case.body.data).hexdigest()
+
+
+def _fit_whole(whole: dict[str, Any]) -> None:
+    """Makes content no longer than the server takes it."""
+    whole["size_bytes"] = min(whole["size_bytes"], 1_000_000)
+
+
+def _fit_records(batch: dict[str, Any]) -> None:
+    """Makes positions ascend, beside what each kind of record needs."""
+    for place, record in enumerate(batch["records"]):
+        record["position"] = place + 1
+        _fit_record(record)
+
+
+def _fit_record(record: dict[str, Any]) -> None:
+    """Makes no time lie in the future, and the files of an artifact be those of its kind."""
+    for name in ("started_at", "finished_at", "recorded_at"):
+        if name in record:
+            record[name] = AT
+    for point in record.get("points", ()):
+        point[2] = min(point[2], AT_MS)
+    if "files" in record:
+        record["files"] = []
+
+
+FITTINGS = {
+    "POST /registry/metrics": _fit_metric,
+    "POST /registry/models": _fit_model,
+    "POST /ingest/records": _fit_records,
+    "POST /ingest/objects/{sha256}/complete": _fit_whole,
+    "POST /runs": _fit_record,
+    "POST /runs/{run_id}/points": _fit_record,
+    "POST /runs/{run_id}/artifacts": _fit_record,
+    "POST /runs/{run_id}/finish": _fit_record,
+}
 """What OpenAPI has no words for in bodies."""

@@ -138,12 +138,13 @@ def test_an_argument_that_no_text_can_carry_is_answered(server: str) -> None:
     assert result["content"][0]["text"].startswith("these arguments cannot be used: ")
 
 
+@pytest.mark.sqlite
 def test_a_store_that_does_not_open_is_an_error_of_the_tool(store: Path) -> None:
     store.parent.mkdir()
     store.write_text("this is no database, whatever its name says " * 100)
 
-    with serving(create_app(settings_for(store))) as address:
-        result = ask_mcp(f"{address}/mcp", describe)
+    with serving(create_app(settings_for(store, api_token="s3cret"))) as address:
+        result = ask_mcp(f"{address}/mcp", describe, token="s3cret")
 
     assert result.is_error
     assert text_of(result).startswith("The store is unavailable: ")

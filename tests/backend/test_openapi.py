@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from agents import agents
-from backend import models, registry_entries, registry_models, registry_views
+from backend import ingest_models, models, object_models, registry_entries, registry_models, registry_views
 from backend.api import create_app
 from backend.filters import FILTERS
 from backend.models import Status
@@ -18,6 +18,7 @@ from backend.queries import RunQuery
 ENDPOINTS = {
     "GET /health",
     "GET /version",
+    "GET /whoami",
     "GET /runs",
     "GET /runs/leaderboard",
     "GET /runs/compare",
@@ -31,6 +32,7 @@ ENDPOINTS = {
     "GET /runs/{run_id}/artifacts",
     "GET /runs/{run_id}/artifacts/{index}",
     "PATCH /runs/{run_id}/note",
+    "GET /runs/{run_id}/notes",
     "GET /registry/facets",
     "GET /registry/models",
     "POST /registry/models",
@@ -45,6 +47,17 @@ ENDPOINTS = {
     "GET /registry/leaderboard",
     "GET /registry/lineage",
     "GET /registry/export",
+    "POST /ingest/records",
+    "POST /ingest/heartbeat",
+    "GET /ingest/objects/{sha256}",
+    "PUT /ingest/objects/{sha256}/parts/{index}",
+    "POST /ingest/objects/{sha256}/complete",
+    "POST /runs",
+    "POST /runs/{run_id}/points",
+    "POST /runs/{run_id}/heartbeat",
+    "POST /runs/{run_id}/tags",
+    "POST /runs/{run_id}/artifacts",
+    "POST /runs/{run_id}/finish",
     "POST /agent/query",
     "POST /agent/stream",
     "GET /agent/status",
@@ -93,7 +106,7 @@ def test_every_field_has_a_description_and_an_example(document: dict[str, Any]) 
 
 
 def test_examples_fit_their_models() -> None:
-    rooms = (models, registry_models, registry_entries, registry_views, agents)
+    rooms = (models, ingest_models, object_models, registry_models, registry_entries, registry_views, agents)
     for model in [shape for room in rooms for shape in vars(room).values()]:
         if isinstance(model, type) and issubclass(model, BaseModel):
             example = {name: field.examples[0] for name, field in model.model_fields.items() if field.examples}
@@ -104,7 +117,7 @@ def test_examples_fit_their_models() -> None:
 def test_every_failure_is_a_documented_problem(document: dict[str, Any]) -> None:
     without_store = ("GET /health", "GET /version", "GET /agent/status")
     for name, operation in operations(document):
-        failures = {int(status) for status in operation["responses"]} - {200, 201}
+        failures = {int(status) for status in operation["responses"]} - {200, 201, 204}
         assert {400, 403, 421, 422, 500} <= failures, name
         assert (401 in failures) == (name != "GET /health"), name
         assert (503 in failures) == (name not in without_store), name
@@ -113,9 +126,15 @@ def test_every_failure_is_a_documented_problem(document: dict[str, Any]) -> None
             assert list(operation["responses"][str(status)]["content"]) == ["application/problem+json"], (name, status)
 
 
-def test_says_where_a_token_may_be_needed(document: dict[str, Any]) -> None:
+def test_says_where_a_token_may_be_needed_and_of_which_role(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
-        assert operation["security"] == ([{}] if name == "GET /health" else [{"token": []}, {}]), name
+        if name == "GET /health":
+            assert operation["security"] == [{}]
+            continue
+        with_token, without = operation["security"]
+        (role,) = with_token["token"]
+        assert without == {}
+        assert f"`{role}`" in operation["description"], name
 
 
 def test_every_filter_of_the_contract_is_a_parameter() -> None:
@@ -131,7 +150,9 @@ def test_every_filter_of_the_contract_is_a_parameter() -> None:
 def test_every_operation_refuses_parameters_it_does_not_have(document: dict[str, Any], client: httpx.Client) -> None:
     for name, _ in operations(document):
         method, _, path = name.partition(" ")
-        answer = client.request(method, path.format(run_id="x", index=0, model_id=1), params={"no_such": "1"})
+        answer = client.request(
+            method, path.format(run_id="x", index=0, model_id=1, sha256="x"), params={"no_such": "1"}
+        )
         assert answer.status_code == 422, name
         assert "'no_such'" in answer.json()["detail"], name
 
