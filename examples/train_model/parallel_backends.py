@@ -1,9 +1,10 @@
 """Where the trainings of a sweep run: processes or threads of this machine, or the workers of a dask cluster.
 
-Owns the choice of joblib's backend and the life of what it needs. It must not know what is run.
+Owns the choice and the life of what runs them. It must not know what is run.
 """
 
 import contextlib
+import functools
 import logging
 import sys
 import threading
@@ -30,6 +31,7 @@ RunAll = Callable[[Work, Iterable[Item]], Iterator[Item]]
 """Calls a function on every item and gives each result as soon as it is there. Items and results are plain data."""
 
 _CONNECT_TIMEOUT_S: Final = 10
+_JOIN_TIMEOUT_S: Final = 30
 
 
 @contextlib.contextmanager
@@ -47,11 +49,11 @@ def parallel_backend(
         on_interrupt: Asks the trainings of this process to stop, because a thread cannot be stopped from outside.
 
     Raises:
-        BackendError: dask is not installed, no scheduler answers, or a worker process died.
+        BackendError: dask is not installed, no scheduler answers, no worker joins it, or worker processes died.
     """
     if name == "dask":
-        with _dask_client(scheduler, n_jobs=n_jobs) as client, joblib.parallel_config(backend="dask", client=client):
-            yield lambda work, items: _run_all(_ByValue(work), items)
+        with _dask_client(scheduler, n_jobs=n_jobs) as client:
+            yield functools.partial(_run_on_cluster, client)
         return
     with joblib.parallel_config(backend=name, n_jobs=n_jobs):
         if name == "threading":
@@ -69,15 +71,30 @@ def _run_all(work: Work, items: Iterable[Item]) -> Iterator[Item]:
     return results
 
 
+def _run_on_cluster(client: "Client", work: Work, items: Iterable[Item]) -> Iterator[Item]:
+    # Not joblib's own way to dask: with one worker, or none yet, it does all the work in this process.
+    from distributed import KilledWorker, as_completed
+
+    futures = client.map(_ByValue(work), list(items), key="training", pure=False)
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except KilledWorker as error:
+        raise BackendError(f"workers died over one training, out of memory perhaps: {error}") from error
+
+
 @contextlib.contextmanager
 def _ending_processes() -> Iterator[None]:
+    """Ends the processes, which would wait minutes for more work; after an interrupt they would go on with theirs."""
+    is_done = False
     try:
         yield
+        is_done = True
     except BrokenProcessPool as error:
         raise BackendError(f"a worker process died, out of memory perhaps: {error}") from error
     finally:
-        # Workers would wait minutes for more work; after an interrupt they would go on with what they have.
-        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+        # One whose work is done leaves by itself: it may still have runs to send to a server.
+        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=not is_done)
 
 
 @contextlib.contextmanager
@@ -133,12 +150,14 @@ def _dask_client(scheduler: str | None, *, n_jobs: int) -> "Iterator[Client]":
     with contextlib.ExitStack() as stack:
         if scheduler is None:
             n_workers = joblib.effective_n_jobs(n_jobs)
-            # Quieter than the default: an interrupt takes busy workers down, and dask would warn about each.
+            # Quieter than the default: an interrupt takes busy workers down, and dask would log a traceback of each.
             cluster = LocalCluster(
-                n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+                n_workers=n_workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
             )
             scheduler = stack.enter_context(cluster).scheduler_address
-        yield stack.enter_context(_connect(Client, scheduler))
+        client = stack.enter_context(_connect(Client, scheduler))
+        _wait_for_a_worker(client, scheduler)
+        yield client
 
 
 def _connect(client_class: "type[Client]", scheduler: str) -> "Client":
@@ -148,6 +167,16 @@ def _connect(client_class: "type[Client]", scheduler: str) -> "Client":
         raise BackendError(
             f"no dask scheduler answers at {scheduler!r} ({error}); start one with `dask scheduler`, and workers with "
             "`dask worker ADDRESS`"
+        ) from error
+
+
+def _wait_for_a_worker(client: "Client", scheduler: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_JOIN_TIMEOUT_S)
+    except TimeoutError as error:
+        raise BackendError(
+            f"no worker has joined the scheduler at {scheduler!r} in {_JOIN_TIMEOUT_S} s; start one on each machine "
+            f"with `dask worker {scheduler}`"
         ) from error
 
 

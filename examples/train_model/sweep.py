@@ -9,13 +9,14 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from arguments import add_training_arguments, job_count, require_training_values, seed
+from arguments import DEFAULT_OUTPUT_DIR, add_training_arguments, job_count, require_training_values, seed
 from bundled_data import DATASET_NAMES, load_split
 from classifiers import MODEL_NAMES
 from lab_logger import LabLoggerError, start_run
@@ -57,6 +58,7 @@ def _plan(options: argparse.Namespace) -> list[Task]:
         require_training_values(
             n_epochs=options.n_epochs, learning_rate=options.learning_rate, random_state=random_state
         )
+    settings = resolve()
     template = Task(
         experiment_name=options.experiment_name,
         model_name="",
@@ -65,10 +67,18 @@ def _plan(options: argparse.Namespace) -> list[Task]:
         learning_rate=options.learning_rate,
         test_size=options.test_size,
         random_state=0,
-        output_dir=str(options.output_dir.resolve()),
-        store=str(resolve().db_path),
+        output_dir=_output_dir(options, is_on_server=settings.server_url is not None),
+        store=None if settings.server_url is not None else str(settings.db_path),
     )
     return plan_tasks(template, model_names=options.model_names, task_names=options.dataset_names, seeds=options.seeds)
+
+
+def _output_dir(options: argparse.Namespace, *, is_on_server: bool) -> str:
+    """Gives the folder as workers are told it: those of a cluster that records on a server have disks of their own."""
+    output_dir: Path = options.output_dir
+    if options.scheduler is None or not is_on_server:
+        return str(output_dir.resolve())
+    return str(output_dir if output_dir != DEFAULT_OUTPUT_DIR else DEFAULT_OUTPUT_DIR.name)
 
 
 def _run_sweep(tasks: Sequence[Task], *, options: argparse.Namespace) -> list[Outcome]:
@@ -84,7 +94,8 @@ def _run_sweep(tasks: Sequence[Task], *, options: argparse.Namespace) -> list[Ou
     )
     with backend as run_all, start_run(params, tags=["sweep"], store=tasks[0].store) as sweep:
         children = [asdict(replace(task, parent_run_id=sweep.run_id, command=sweep.command)) for task in tasks]
-        print(f"sweep {sweep.run_id}: {len(children)} trainings, stored in {tasks[0].store}")
+        place = f"stored in {tasks[0].store}" if tasks[0].store is not None else f"sent to {resolve().server_url}"
+        print(f"sweep {sweep.run_id}: {len(children)} trainings, {place}")
         answers = run_all(work, children)
         outcomes = list(_with_progress(map(Outcome.from_answer, answers), total=len(children)))
         n_failed = sum(outcome.error is not None for outcome in outcomes)
@@ -143,8 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="the dask scheduler, such as tcp://10.0.0.5:8786; its workers need lab_logger, scikit-learn and a path to "
-        "the same store. Without it, --backend dask starts a cluster on this machine",
+        help="the dask scheduler, such as tcp://10.0.0.5:8786; its workers need lab_logger and scikit-learn, and "
+        "LAB_SERVER_URL and LAB_API_TOKEN if the sweep has them, else a path to the same store. Without it, "
+        "--backend dask starts a cluster on this machine",
     )
     return parser
 

@@ -3,13 +3,17 @@
 Owns what one worker is told, does and answers. It must not know the sweep's command line, nor where workers run.
 """
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from inspect import unwrap
+from pathlib import Path
 from typing import Any
 
 from lab_logger import child_of, log_run
+from lab_logger.settings import resolve
 from run import train
+from training_errors import BackendError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,9 @@ class Task:
     """One training of a sweep.
 
     Attributes:
-        store: Absolute path of the store, so that a worker writes where the sweep does whatever its folder or `.env`.
+        output_dir: Where the worker writes metrics and models; a relative path starts in the worker's own folder.
+        store: Absolute path of the store, so that a worker writes where the sweep does whatever its folder or `.env`;
+            None where runs are recorded on a server, whose address and token each worker has from its own environment.
         parent_run_id: The sweep's own run; None until there is one.
         command: The sweep's command as typed, which a worker process cannot know.
     """
@@ -30,7 +36,7 @@ class Task:
     test_size: float
     random_state: int
     output_dir: str
-    store: str
+    store: str | None
     parent_run_id: str | None = None
     command: str | None = None
 
@@ -77,6 +83,8 @@ def run_task(task: Task) -> Outcome:
     An error of the training is its outcome; an interrupt passes through.
     """
     try:
+        if task.store is None:
+            _require_server()
         with child_of(task.parent_run_id, command=task.command):
             result = log_run(store=task.store)(unwrap(train))(
                 task.experiment_name,
@@ -91,3 +99,12 @@ def run_task(task: Task) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever one training raised, its run holds the traceback; the others go on
         return Outcome(task, error=f"{type(error).__name__}: {error}")
     return Outcome(task, final_metrics=result["final_metrics"])
+
+
+def _require_server() -> None:
+    """Raises a `BackendError` where the run would be recorded on the worker's own disk, where nobody looks for it."""
+    if resolve(code_folder=Path(unwrap(train).__code__.co_filename).parent).server_url is None:
+        raise BackendError(
+            f"the worker on {socket.gethostname()} does not know the server: set LAB_SERVER_URL, and LAB_API_TOKEN if "
+            "the server wants one, where `dask worker` is started"
+        )

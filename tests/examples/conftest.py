@@ -12,7 +12,7 @@ Rows = Callable[[str], list[tuple[Any, ...]]]
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The store of this test, away from the project's own store and settings; also for processes it starts."""
     monkeypatch.chdir(tmp_path)
-    for name in ("DATASET_ID", "PROJECT_NAME", "WANDB_API_KEY", "WANDB_MODE"):
+    for name in ("DATASET_ID", "LAB_API_TOKEN", "LAB_SERVER_URL", "PROJECT_NAME", "WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DB_PATH", str(tmp_path / "store" / "manifests.db"))
     return tmp_path / "store" / "manifests.db"

@@ -89,7 +89,7 @@ def test_a_cluster_that_is_already_there_runs_the_sweep(cluster: str, out: list[
 
 
 def test_the_children_of_a_sweep_have_files_of_their_own(out: list[str], store: Path, rows: Rows) -> None:
-    assert sweep.main([*SMALL, *out]) == 0
+    assert sweep.main([*SMALL, *out, "--backend", "threading"]) == 0
     paths = [path for (text,) in rows(f"SELECT artifacts_json {CHILDREN}") for path in json.loads(text)]
     assert len(set(paths)) == 8
     assert all(Path(path).is_file() for path in paths)
