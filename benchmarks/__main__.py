@@ -10,7 +10,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks import answers, crowds, machine, pages, reads, registry, report, startup, workspace, writes
+from benchmarks import (
+    answers,
+    crowds,
+    ingest,
+    machine,
+    pages,
+    reads,
+    registry,
+    report,
+    shared_reads,
+    startup,
+    workspace,
+    writes,
+)
 from benchmarks.measure import BenchmarkError, Finding
 from benchmarks.workspace import Workspace
 
@@ -31,6 +44,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "log_metrics": writes.metric_calls,
     "point_size": writes.point_size,
     "reads": reads.reading,
+    "postgres": shared_reads.reading,
+    "ingest": ingest.taking_in,
     "answers": answers.answering,
     "registry": registry.keeping_models,
     "writers": crowds.writers_at_once,

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus, urlencode
 import httpx
 
 from benchmarks.measure import BenchmarkError, Finding, Sample, take_turns, time_text
-from benchmarks.servers import start_server
+from benchmarks.servers import Server, start_server
 from benchmarks.stores import DATASETS, METRICS, MODELS, NOTES, TAGS, filled_store
 from benchmarks.workspace import Workspace
 from lab_logger.record import utc_now
@@ -26,7 +26,7 @@ TEXT_LIMIT_S = 0.050
 GROWTH_RATIO = 2.0
 
 _SEED = 7
-_KNOWN_IDS = 2_000
+KNOWN_IDS = 2_000
 
 
 @dataclass(frozen=True)
@@ -116,20 +116,50 @@ def reading(workspace: Workspace, *, is_quick: bool) -> list[Finding]:
     server remembers of the store is worth nothing then.
     """
     stores = {"few": filled_store(FEW), "many": filled_store(MANY)}
-    rounds = 20 if is_quick else 200
-    findings = []
     with contextlib.ExitStack() as open_things:
-        servers = {
-            name: open_things.enter_context(start_server(store, workspace=workspace)) for name, store in stores.items()
-        }
-        writers = {name: open_things.enter_context(_writer(store)) for name, store in stores.items()}
-        for question, before in itertools.product(QUESTIONS, (None, writers)):
-            tasks = {name: _Asker(question, stores[name], servers[name].http) for name in stores}
-            times = take_turns(tasks, rounds=rounds, warm_ups=5, before=before)
-            when = "store at rest" if before is None else "just after a write"
-            slowest = tasks["many"].slowest(times["many"])
-            findings.append(_finding(question, times, when=when, slowest=slowest))
+        return ask_both(
+            {
+                name: open_things.enter_context(start_server(store, workspace=workspace))
+                for name, store in stores.items()
+            },
+            {name: _known_ids(store) for name, store in stores.items()},
+            {name: open_things.enter_context(_writer(store)) for name, store in stores.items()},
+            rounds=20 if is_quick else 200,
+            where=f"{MANY:,} runs",
+        )
+
+
+def ask_both(
+    servers: Mapping[str, Server],
+    run_ids: Mapping[str, list[str]],
+    writers: Mapping[str, Callable[[], None]],
+    *,
+    rounds: int,
+    where: str,
+) -> list[Finding]:
+    """Asks two servers each kind of question, of a store at rest and just after a write, and times the answers.
+
+    Args:
+        servers: The servers "few" and "many", by the size of their stores; the times of "few" are the floor.
+        run_ids: Runs of each store.
+        writers: What commits a change to each store.
+        rounds: How often each kind is asked.
+        where: The store of many runs in words.
+    """
+    findings = []
+    for question, before in itertools.product(QUESTIONS, (None, writers)):
+        tasks = {name: _Asker(question, run_ids[name], server.http) for name, server in servers.items()}
+        times = take_turns(tasks, rounds=rounds, warm_ups=5, before=before)
+        when = "store at rest" if before is None else "just after a write"
+        slowest = tasks["many"].slowest(times["many"])
+        findings.append(_finding(question, times, where=f"{where}, {when}", slowest=slowest))
     return findings
+
+
+def _known_ids(store: Path) -> list[str]:
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        rows = connection.execute("SELECT run_id FROM manifests LIMIT ?", (KNOWN_IDS,))
+        return [str(run_id) for (run_id,) in rows]
 
 
 @contextlib.contextmanager
@@ -146,14 +176,12 @@ def _writer(store: Path) -> Iterator[Callable[[], None]]:
 class _Asker:
     """Asks one kind of question, each time another one of it; both servers are asked the same."""
 
-    def __init__(self, question: Question, store: Path, http: httpx.Client) -> None:
+    def __init__(self, question: Question, run_ids: list[str], http: httpx.Client) -> None:
         self._question = question
         self._http = http
         self._rng = random.Random(_SEED)
         self._asked: list[str] = []
-        with contextlib.closing(sqlite3.connect(store)) as connection:
-            rows = connection.execute("SELECT run_id FROM manifests LIMIT ?", (_KNOWN_IDS,))
-            self._run_ids = [str(run_id) for (run_id,) in rows]
+        self._run_ids = run_ids
 
     def __call__(self) -> None:
         path = self._question.path(self._rng, self._run_ids)
@@ -174,12 +202,12 @@ class _Asker:
         return f"slowest: {unquote_plus(path)}, median {time_text(medians[path])}"
 
 
-def _finding(question: Question, times: Mapping[str, Sample], *, when: str, slowest: str) -> Finding:
+def _finding(question: Question, times: Mapping[str, Sample], *, where: str, slowest: str) -> Finding:
     measured_s, floor_s = times["many"].median_s, times["few"].median_s
     ratio = measured_s / floor_s
     growth = f", at most {GROWTH_RATIO:g}x its time at {FEW:,} runs" if question.limits_growth else ""
     return Finding(
-        what=f"{question.what}, {MANY:,} runs, {when}",
+        what=f"{question.what}, {where}",
         limit=f"p50 under {time_text(question.limit_s)} over HTTP{growth}",
         measured=time_text(measured_s),
         floor=time_text(floor_s),

@@ -18,8 +18,9 @@ _INTRODUCTION = """\
 # What was measured
 
 `make bench` wrote this file as it came out. Times are medians. A floor is what the limit is held against, measured in
-the same run, turn by turn: raw `sqlite3` writing the same rows, a bare interpreter, the imports of the frameworks, or,
-for reads, the same requests to a store of 1,000 runs. Ratio is measured over floor.
+the same run, turn by turn: raw `sqlite3` or COPY writing the same rows, a bare interpreter, the imports of the
+frameworks, or, for reads, the same requests to a store of 1,000 runs, or to a store at rest. Ratio is measured over
+floor; for points a second, it is that of the times.
 """
 
 

@@ -38,19 +38,24 @@ class Server:
 
 
 @contextlib.contextmanager
-def start_server(store: Path, *, workspace: Workspace) -> Iterator[Server]:
+def start_server(store: Path | str, *, workspace: Workspace) -> Iterator[Server]:
     """Starts a server over a store on a free port of this machine, and ends it with the block.
+
+    Args:
+        store: The SQLite file, or the URL of a PostgreSQL database.
+        workspace: Where it runs.
 
     Raises:
         BenchmarkError: It did not come up.
     """
     port = _free_port()
+    settings = {"DATABASE_URL": store} if isinstance(store, str) else {"DB_PATH": str(store)}
     options = ["--app-dir", str(ROOT), "--port", str(port), "--log-level", "warning"]
     started_s = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "backend.api:app", *options],
         cwd=workspace.folder,
-        env={**os.environ, "DB_PATH": str(store)},
+        env={**os.environ, **settings},
     )
     try:
         url = f"http://127.0.0.1:{port}"

@@ -28,11 +28,11 @@ METRICS: Final = ("accuracy", "f1_macro", "val_loss")
 TAGS: Final = ("baseline", "sweep", "ablation", "nightly")
 NOTES: Final = ("promising, look again", "diverged after a while", "PUBLISH", "repeat with another seed")
 
-_SEED: Final = 20
+SEED: Final = 20
 _APART: Final = timedelta(minutes=5)
-_SERIES: Final = ("train_loss", "val_loss")
-_SERIES_OF_EVERY: Final = 100
-_FEW_POINTS: Final = 20
+SERIES: Final = ("train_loss", "val_loss")
+SERIES_OF_EVERY: Final = 100
+FEW_POINTS: Final = 20
 _BUSY_TIMEOUT_S: Final = 60.0
 _PACKAGES: Final = "".join(
     f"package-number-{number:03d}=={number % 7}.{number % 13}.{number % 5}\n" for number in range(230)
@@ -48,7 +48,7 @@ _DEVICE: Final = dumps(
     }
 )
 _DIFF: Final = "diff --git a/train.py b/train.py\n--- a/train.py\n+++ b/train.py\n@@ -1 +1 @@\n-rate = 1\n+rate = 2\n"
-_SHARES: Final = {"shuffled": 0.5, "with artifacts": 0.5, "with a diff": 0.3, "with a note": 0.05, "with a tag": 0.1}
+SHARES: Final = {"shuffled": 0.5, "with artifacts": 0.5, "with a diff": 0.3, "with a note": 0.05, "with a tag": 0.1}
 
 
 def filled_store(n_runs: int, *, n_points: int | None = None, folder: Path = CACHE / "stores") -> Path:
@@ -85,14 +85,14 @@ def _recipe() -> str:
 
 def _fill(path: Path, n_runs: int, n_points: int | None) -> None:
     """Writes `manifests` alone, lets the logger complete the file as it does an older one, and adds the rest."""
-    rng = random.Random(_SEED)
+    rng = random.Random(SEED)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
         columns = ", ".join(f"{name} TEXT{' PRIMARY KEY' * (name == 'run_id')}" for name in MANIFEST_COLUMNS)
         connection.execute(f"CREATE TABLE manifests ({columns})")
         marks = ", ".join(f":{name}" for name in MANIFEST_COLUMNS)
         connection.execute("BEGIN")
-        connection.executemany(f"INSERT INTO manifests VALUES ({marks})", _manifests(n_runs, rng))
+        connection.executemany(f"INSERT INTO manifests VALUES ({marks})", manifests(n_runs, rng))
         connection.execute("COMMIT")
     with closing(open_database(path, busy_timeout_s=_BUSY_TIMEOUT_S)) as connection:
         connection.execute("BEGIN")
@@ -100,7 +100,7 @@ def _fill(path: Path, n_runs: int, n_points: int | None) -> None:
         _add_tags(connection, rng)
         _add_artifacts(connection)
         if n_points is None:
-            _add_series(connection, rng, every=_SERIES_OF_EVERY, n_points=_FEW_POINTS)
+            _add_series(connection, rng, every=SERIES_OF_EVERY, n_points=FEW_POINTS)
         else:
             _add_series(connection, rng, every=1, n_points=n_points)
         connection.execute("COMMIT")
@@ -109,8 +109,8 @@ def _fill(path: Path, n_runs: int, n_points: int | None) -> None:
         leftover.unlink()
 
 
-def _manifests(n_runs: int, rng: random.Random) -> Iterator[dict[str, str | None]]:
-    """Gives the rows in time order, as runs are logged."""
+def manifests(n_runs: int, rng: random.Random) -> Iterator[dict[str, str | None]]:
+    """Gives the rows of `manifests` in time order, as runs are logged."""
     began = _week() - n_runs * _APART
     for number in range(n_runs):
         dataset_id, model, seed = rng.choice(DATASETS), rng.choice(MODELS), rng.randrange(1_000_000)
@@ -118,16 +118,16 @@ def _manifests(n_runs: int, rng: random.Random) -> Iterator[dict[str, str | None
         params = {
             "experiment_name": f"exp_{number % 40}", "model_name": model, "dataset_name": dataset_id,
             "n_epochs": rng.choice((10, 20, 30)), "learning_rate": rate, "test_size": 0.2, "random_state": seed,
-            "shuffle": _falls_to("shuffled", rng), "momentum": round(rng.random(), 4), "layers": [64, 32],
+            "shuffle": falls_to("shuffled", rng), "momentum": round(rng.random(), 4), "layers": [64, 32],
         }  # fmt: skip
         metrics = {"accuracy": rng.random(), "f1_macro": rng.random(), "val_loss": rng.expovariate(1.0)}
-        artifacts = [f"checkpoints/{model}_{number}.joblib"] if _falls_to("with artifacts", rng) else []
+        artifacts = [f"checkpoints/{model}_{number}.joblib"] if falls_to("with artifacts", rng) else []
         at = began + number * _APART + timedelta(microseconds=rng.randrange(1_000_000))
         yield {
             "run_id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
             "timestamp": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "git_hash": f"{number // 100:040x}",
-            "git_diff": _DIFF if _falls_to("with a diff", rng) else "",
+            "git_diff": _DIFF if falls_to("with a diff", rng) else "",
             "command": f"python train.py --model_name {model} --learning_rate {rate} --random_state {seed}",
             "python_version": "3.11.9",
             "pip_freeze": _PACKAGES,
@@ -137,12 +137,13 @@ def _manifests(n_runs: int, rng: random.Random) -> Iterator[dict[str, str | None
             "final_metrics_json": json.dumps(metrics),
             "artifacts_json": json.dumps(artifacts),
             "wandb_url": None,
-            "note": rng.choice(NOTES) if _falls_to("with a note", rng) else None,
+            "note": rng.choice(NOTES) if falls_to("with a note", rng) else None,
         }
 
 
-def _falls_to(share: str, rng: random.Random) -> bool:
-    return rng.random() < _SHARES[share]
+def falls_to(share: str, rng: random.Random) -> bool:
+    """Tells whether a run falls to a share of `SHARES`."""
+    return rng.random() < SHARES[share]
 
 
 def _add_states(connection: sqlite3.Connection, rng: random.Random) -> None:
@@ -155,7 +156,7 @@ def _add_states(connection: sqlite3.Connection, rng: random.Random) -> None:
 
 def _add_tags(connection: sqlite3.Connection, rng: random.Random) -> None:
     found = connection.execute("SELECT run_id FROM run_index ORDER BY started_at").fetchall()
-    tags = [(run_id, rng.choice(TAGS)) for (run_id,) in found if _falls_to("with a tag", rng)]
+    tags = [(run_id, rng.choice(TAGS)) for (run_id,) in found if falls_to("with a tag", rng)]
     connection.executemany("INSERT INTO run_tags (run_id, tag) VALUES (?, ?)", tags)
 
 
@@ -171,7 +172,7 @@ def _add_series(connection: sqlite3.Connection, rng: random.Random, *, every: in
     """Gives some of the runs two series, noise around a curve that falls."""
     chosen = connection.execute("SELECT run_id FROM run_state WHERE seq % ? = 0", (every,)).fetchall()
     for (run_id,) in chosen:
-        for name in _SERIES:
+        for name in SERIES:
             (series,) = connection.execute(
                 "INSERT INTO metric_series (run_id, name) VALUES (?, ?) RETURNING series", (run_id, name)
             ).fetchone()
