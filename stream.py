@@ -1,6 +1,6 @@
 """The dashboard: `streamlit run stream.py`.
 
-Owns navigation and nothing else; the pages live in `ui/pages`.
+Owns navigation, and that nobody gets past it whom the server does not let in; the pages live in `ui/pages`.
 """
 
 from pathlib import Path
@@ -9,8 +9,11 @@ import streamlit as st
 
 from ui.components import page_style
 from ui.pages.registry import PAGES
+from ui.sign_in import admit
 
 # The icon is a file of ours: Streamlit would fetch one of its own from a server on the net.
 st.set_page_config(page_title="ai-lab", page_icon=Path(__file__).parent / "ui" / "icon.svg", layout="wide")
 page_style()
-st.navigation(list(PAGES.values()), position="top").run()
+page = st.navigation(list(PAGES.values()), position="top")
+admit()
+page.run()

@@ -48,7 +48,7 @@ def main() -> int:
     """Runs the steps and gives the exit status: 0, or 1 with a sentence that says which step failed."""
     try:
         _say("1/4  Training 3 models on 4 data sets with 2 seeds")
-        _run_script(*SWEEP)
+        _run_script(*SWEEP, LAB_SERVER_URL="")  # into the store that is served below
         with served() as url:
             _say(f"2/4  The latest runs, from the server at {url}")
             _run_script("scripts/check_latest_runs.py", "--limit", "5", LAB_SERVER_URL=url, LAB_API_TOKEN=token())

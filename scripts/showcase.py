@@ -165,4 +165,4 @@ def _environment(folder: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") and name not in _SETTINGS}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])  # of `python`
     ours = {"PROJECT_NAME": PROJECT, "DB_PATH": str(folder / "runs.db"), "OMP_NUM_THREADS": "1", "PATH": path}
-    return kept | ours
+    return kept | ours | {"LAB_SERVER_URL": ""}  # in the store, also where `.env` names a server

@@ -22,6 +22,8 @@ LOGGER_SETTINGS = {
     "DB_PATH",
     "DATASET_ID",
     "LAB_BUSY_TIMEOUT_S",
+    "LAB_FLUSH_TIMEOUT_S",
+    "LAB_OUTBOX",
     "WANDB_API_KEY",
     "WANDB_MODE",
     "WANDB_PROJECT",
@@ -44,7 +46,7 @@ def settings_in_code() -> set[str]:
 
 
 def test_every_endpoint_is_in_the_readme() -> None:
-    documented = set(re.findall(r"`(DELETE|GET|POST|PATCH) (/\S*?)`", README))
+    documented = set(re.findall(r"`(DELETE|GET|PATCH|POST|PUT) (/\S*?)`", README))
     paths = create_app().openapi()["paths"]
 
     assert documented == {(method.upper(), path) for path, methods in paths.items() for method in methods}
@@ -98,7 +100,7 @@ def server(project: Path) -> Iterator[str]:
         yield url
 
 
-def run(command: str, *, folder: Path, server: str = "http://127.0.0.1:8000") -> str:
+def run(command: str, *, folder: Path, server: str = "") -> str:
     environment = {
         **{name: value for name, value in os.environ.items() if name not in LOGGER_SETTINGS},
         "DB_PATH": str(folder / "manifests" / "manifests.db"),
@@ -106,7 +108,7 @@ def run(command: str, *, folder: Path, server: str = "http://127.0.0.1:8000") ->
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command.replace("http://127.0.0.1:8000", server)],
+        ["bash", "-euo", "pipefail", "-c", command.replace("http://127.0.0.1:8000", server or "http://127.0.0.1:8000")],
         cwd=folder,
         env=environment,
         capture_output=True,

@@ -6,8 +6,8 @@ import pytest
 
 from backend.api import create_app
 from backend.config import Settings
-from lab_logger import start_run
 from tests.live_server import serving
+from tests.local_store import start_run
 
 Curves = dict[str, list[float]]
 Record = Callable[..., str]
