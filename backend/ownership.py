@@ -76,11 +76,14 @@ def check_owners(items: Sequence[Item], found: Mapping[str, str | None], princip
     """Checks that a user may add to runs.
 
     Raises:
-        ForbiddenRunError: Some are other users'; its errors name the last item of each.
+        ForbiddenRunError: Some are other users'; its errors name the first item of each.
     """
     if principal.may("admin"):
         return
-    foreign = {item.run_id: item for item in items if found.get(item.run_id) not in (None, principal.user)}
+    foreign: dict[str, Item] = {}
+    for item in items:
+        if found.get(item.run_id) not in (None, principal.user):
+            foreign.setdefault(item.run_id, item)
     if foreign:
         errors = [error_at(item.loc, "this run is another user's", run_id) for run_id, item in foreign.items()]
         raise ForbiddenRunError(

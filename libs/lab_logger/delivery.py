@@ -22,9 +22,8 @@ RECORDS_LIMIT = 2_000
 _CHARS_LIMIT = 4_000_000  # holds fewer than the 200,000 points that the server takes: one has 24 characters at least
 _UNKNOWN_RETRY_S = (1.0, 60.0)
 _ABOUT_CONTENT = (409, 413, 422)
-_ABOUT_A_NAMED_RECORD = (400, 403)
 _TRY_AGAIN = (408, 425, 429)
-_OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _SERVER_ERROR = 200, 401, 403, 404, 413, 500
+_OK, _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _SERVER_ERROR = 200, 400, 401, 403, 404, 413, 500
 _UNKNOWN_RUN = "unknown-run"
 _RECORD_IN_TEXT = re.compile(r"\brecords\D{1,3}(\d+)")
 
@@ -47,6 +46,7 @@ class Delivery:
         outbox: The outbox.
         sent_records: How many records the server took.
         sent_files: How many files the server took.
+        foreign_runs: The runs that the server takes nothing of with this token, because another user started them.
         is_line_short: Whether the last step sent the few records that there were, so that waiting a little for more
             spares requests.
 
@@ -64,13 +64,14 @@ class Delivery:
         self._link = link
         self._report = report
         self._limit = RECORDS_LIMIT
+        self.foreign_runs: set[str] = set()
         self._unknown: dict[str, _Unknown] = {}
         self._upload: Upload | None = None
         self.ask_again()
 
     @property
     def unknown_runs(self) -> list[str]:
-        """The runs that the server does not know, of which records wait."""
+        """The runs that the server does not know, or only from another user, of which records wait."""
         return list(self._unknown)
 
     def ask_again(self) -> None:
@@ -144,6 +145,8 @@ class Delivery:
         handle: Callable[[Waiting, Answer], None]
         if answer.status == _NOT_FOUND and (named is not None or _kind(answer.document) == _UNKNOWN_RUN):
             handle = self._wait_for_run
+        elif answer.status == _FORBIDDEN and named is not None:
+            handle = self._wait_for_user
         elif _is_about_content(answer, is_named=named is not None):
             handle = self._refuse
         else:
@@ -162,6 +165,17 @@ class Delivery:
         self._unknown[waiting.run_id] = _Unknown(time.monotonic() + delay_s, delay_s)
         self.outbox.set_aside(waiting.run_id)
         self._limit = RECORDS_LIMIT
+
+    def _wait_for_user(self, waiting: Waiting, answer: Answer) -> None:
+        """The outbox may be one that a process with the token of another user left, who can still send it."""
+        if waiting.run_id not in self.foreign_runs:
+            self.foreign_runs.add(waiting.run_id)
+            self._report(
+                f"{self._link.server_url} takes nothing of run {waiting.run_id} with this token ({answer.words}); "
+                f"it is kept in {self.outbox.path}: run `python -m lab_logger sync` with the token of the user who "
+                "started it"
+            )
+        self._wait_for_run(waiting, answer)
 
     def _refuse(self, waiting: Waiting, answer: Answer) -> None:
         self.outbox.reject(waiting.position, answer.words)
@@ -225,7 +239,7 @@ def _is_about_content(answer: Answer, *, is_named: bool) -> bool:
     """Tells whether the server will never take what was sent; an answer without words may come from anybody."""
     if answer.status in _ABOUT_CONTENT:
         return bool(answer.document) or answer.status == _TOO_LARGE
-    return is_named and answer.status in _ABOUT_A_NAMED_RECORD
+    return is_named and answer.status == _BAD_REQUEST
 
 
 def _kind(document: Mapping[str, object]) -> str:

@@ -208,7 +208,9 @@ class Sender:
             return  # closed: everything was sent just now
         if not left.is_empty:
             unknown = self._own.unknown_runs
-            reason = self._last_problem or (f"it does not know the run {unknown[0]}" if unknown else "it was too slow")
+            is_foreign = bool(unknown) and unknown[0] in self._own.foreign_runs
+            waits_for = "takes nothing with this token of" if is_foreign else "does not know"
+            reason = self._last_problem or (f"it {waits_for} the run {unknown[0]}" if unknown else "it was too slow")
             self._warn(
                 f"the process ends before {self._server_url} took everything ({reason}); "
                 f"{left_words(left)} wait in {left.path}; send them: python -m lab_logger sync"

@@ -78,6 +78,7 @@ class _Sending:
     def __init__(self, sent: Sent, link: Link, progress: TextIO | None) -> None:
         self.problem: ServerError | None = None
         self.unknown_runs: dict[Path, Sequence[str]] = {}
+        self.foreign_runs: set[str] = set()
         self._sent = sent
         self._link = link
         self._progress = progress
@@ -96,6 +97,7 @@ class _Sending:
                 self._sent.records += delivery.sent_records
                 self._sent.files += delivery.sent_files
                 self.unknown_runs[outbox.path] = delivery.unknown_runs
+                self.foreign_runs |= delivery.foreign_runs
             outbox.remove_if_empty()
         except ServerError as error:
             self.problem = error
@@ -143,6 +145,8 @@ def _reason(found: Backlog, sending: _Sending) -> str:
     unknown = sending.unknown_runs.get(found.path)
     if sending.problem is not None:
         return str(sending.problem)
+    if unknown and unknown[0] in sending.foreign_runs:
+        return f"another user started the run {unknown[0]}; sync with that user's token"
     if unknown:
         return f"the server does not know the run {unknown[0]}, whose start another process has yet to send"
     return "the process that recorded them still runs and sends them" if unknown is None else "try again"

@@ -268,6 +268,15 @@ def test_a_run_whose_heartbeat_stays_out_is_presumed_dead_until_it_is_heard(clie
     assert (ended["status"], ended["final_metrics"], ended["duration_s"]) == ("finished", {"loss": 0.5}, 60.0)
 
 
+def test_the_first_record_of_another_users_run_is_named(ask: Ask, opened: Store) -> None:
+    ada, bob = (user(ask, opened, name) for name in ("ada", "bob"))
+    hers, his = new_run_id(), new_run_id()
+    send(ada, numbered(start(hers)))
+    body = numbered(start(his), *[points(hers, "loss", {step: 1.0}) for step in range(3)], sender="b" * 32)
+    answer = send(bob, body)
+    assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (403, ["records", 1, "run_id"])
+
+
 def test_a_clock_that_is_ahead_keeps_no_run_alive(client: httpx.Client, opened: Store) -> None:
     run_id = new_run_id()
     ahead = (datetime.now(UTC) + timedelta(hours=5)).isoformat()

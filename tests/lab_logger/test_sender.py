@@ -161,8 +161,8 @@ def test_what_a_person_has_to_mend_is_said_and_nothing_is_given_up(
 
 
 @pytest.mark.parametrize(
-    ("status", "names_records"),  # a 403 that names no record is about the role
-    [(403, True), *((status, names_records) for status in (409, 413, 422) for names_records in (True, False))],
+    ("status", "names_records"),
+    [(400, True), *((status, names_records) for status in (409, 413, 422) for names_records in (True, False))],
 )
 def test_a_record_that_the_server_never_takes_does_not_hold_up_the_rest(
     status: int, names_records: bool, delivery: Delivery, server: ScriptedServer, told: list[str]
@@ -180,6 +180,28 @@ def test_a_record_that_the_server_never_takes_does_not_hold_up_the_rest(
     assert (found.records, found.rejected, found.refusal) == (0, 3, f"HTTP {status}: not this one")
     assert "not this one" in told[0]
     assert str(kept.path) in told[0]
+
+
+def test_what_another_user_started_waits_for_that_user_and_holds_up_nobody(
+    delivery: Delivery, link: Link, server: ScriptedServer, told: list[str]
+) -> None:
+    kept = delivery.outbox
+    keep(kept, "start", "of-ada")
+    send_all(delivery)
+    for number in range(30):
+        keep(kept, "tags", "of-ada", number)
+    keep_run(kept, "b", 3)
+    server.refuse = lambda record: (403, "this run is another user's") if record["run_id"] == "of-ada" else None
+    send_all(delivery)
+    assert numbers(server, "b") == [0, 1, 2]
+    found = kept.backlog()
+    assert (found.records, found.rejected) == (30, 0)
+    assert len(told) == 1
+    assert "with the token of the user who started it" in told[0]
+    server.refuse = lambda _: None
+    send_all(Delivery(kept, link, report=told.append))
+    assert numbers(server, "of-ada") == [*range(30)]
+    assert kept.backlog().is_empty
 
 
 def test_a_run_that_the_server_does_not_know_yet_does_not_hold_up_others(
