@@ -67,7 +67,7 @@ class Outbox:
         self._reader: sqlite3.Connection | None = None
         self._commits = 0
         with self._translated(), closing(connect(path)) as connection:
-            (self.sender,) = connection.execute("SELECT sender FROM outbox").fetchone()
+            self.sender, self.token_mark = connection.execute("SELECT sender, token_mark FROM outbox").fetchone()
         close_in_forks(self)
 
     @property

@@ -19,7 +19,7 @@ _SUFFIX = ".db"
 _NO_TABLE = "no such table"
 _SCHEMA = """
 BEGIN IMMEDIATE;
-CREATE TABLE outbox (sender TEXT NOT NULL, server_url TEXT NOT NULL);
+CREATE TABLE outbox (sender TEXT NOT NULL, server_url TEXT NOT NULL, token_mark TEXT NOT NULL);
 CREATE TABLE records (
     position INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, kept_at INTEGER NOT NULL, record TEXT NOT NULL);
 CREATE TABLE aside (
@@ -27,7 +27,7 @@ CREATE TABLE aside (
 CREATE TABLE rejected (
     position INTEGER PRIMARY KEY, run_id TEXT NOT NULL, kept_at INTEGER NOT NULL, record TEXT NOT NULL,
     error TEXT NOT NULL);
-INSERT INTO outbox VALUES (lower(hex(randomblob(16))), {url});
+INSERT INTO outbox VALUES (lower(hex(randomblob(16))), {url}, '{mark}');
 COMMIT;
 """
 
@@ -46,8 +46,20 @@ def places(server_url: str, folder: Path | None) -> list[Path]:
     return [parent / name for parent in ([folder, *parents] if folder is not None else parents)]
 
 
-def create(server_url: str, tried: Iterable[Path]) -> Outbox:
+def mark_of(token: str | None) -> str:
+    """Gives what tells a token from others without giving it away; empty for none."""
+    import hashlib
+
+    return "" if token is None else hashlib.sha256(token.encode()).hexdigest()[:16]
+
+
+def create(server_url: str, tried: Iterable[Path], *, token: str | None = None) -> Outbox:
     """Makes an outbox for this process in the first of some folders that takes one.
+
+    Args:
+        server_url: The server.
+        tried: The folders.
+        token: The token that its records are sent with.
 
     Raises:
         OutboxError: None of them does.
@@ -62,7 +74,7 @@ def create(server_url: str, tried: Iterable[Path]) -> Outbox:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not lock.acquire():
                 raise OSError("somebody holds its lock")
-            _make(path, server_url)
+            _make(path, server_url, mark_of(token))
             return Outbox(path, lock)
         except (sqlite3.Error, OSError, OutboxError) as error:
             problems.append(f"{path}: {error}")
@@ -73,12 +85,15 @@ def create(server_url: str, tried: Iterable[Path]) -> Outbox:
     raise OutboxError("no place for what is to be sent; tried " + "; ".join(problems))
 
 
-def take_abandoned(folders: Iterable[Path], *, but: Iterable[Path] = ()) -> Iterator[Outbox]:
+def take_abandoned(
+    folders: Iterable[Path], *, but: Iterable[Path] = (), token_mark: str | None = None
+) -> Iterator[Outbox]:
     """Takes the outboxes whose process is gone, one after the other, the oldest first; the caller closes each.
 
     Args:
         folders: Where to look.
         but: Files to leave alone.
+        token_mark: Leaves alone what was meant for another token: the server would take it for this token's user's.
     """
     left_alone = set(but)
     for path in _files(folders):
@@ -94,7 +109,11 @@ def take_abandoned(folders: Iterable[Path], *, but: Iterable[Path] = ()) -> Iter
                 remove_files(path)
                 lock.remove()
                 continue
-            yield Outbox(path, lock)
+            taken = Outbox(path, lock)
+            if token_mark is not None and taken.token_mark != token_mark:
+                taken.close()
+                continue
+            yield taken
         except (OSError, OutboxError):  # `backlogs` tells of a file that cannot be used
             lock.release()
 
@@ -127,8 +146,8 @@ def _is_unfinished(path: Path) -> bool:
     return False
 
 
-def _make(path: Path, server_url: str) -> None:
+def _make(path: Path, server_url: str, mark: str) -> None:
     spool.make_private(path)
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(_SCHEMA.format(url="'" + server_url.replace("'", "''") + "'"))
+        connection.executescript(_SCHEMA.format(url="'" + server_url.replace("'", "''") + "'", mark=mark))

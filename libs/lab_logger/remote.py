@@ -138,7 +138,7 @@ class RemoteRecorder:
         with self._opening:
             kept_in = self._outbox
             if kept_in is None or kept_in.is_closed:
-                kept_in = self._outbox = outboxes.create(self.server_url, self._places)
+                kept_in = self._outbox = outboxes.create(self.server_url, self._places, token=self._token)
                 self._sender = self._start_sender(kept_in)
             return kept_in
 

@@ -53,6 +53,7 @@ class Sender:
         self._link = Link(server_url, token)
         self._own = Delivery(outbox, self._link, report=self._warn)
         self._folders = folders
+        self._token_mark = outboxes.mark_of(token)
         self._flush_timeout_s = flush_timeout_s
         self._beats: Iterable[str] = ()
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()  # put to by signal handlers too
@@ -153,7 +154,8 @@ class Sender:
     def _take_next(self) -> None:
         if time.monotonic() < self._next_scan_s:
             return
-        for found in outboxes.take_abandoned(self._folders, but=self._left_alone):
+        abandoned = outboxes.take_abandoned(self._folders, but=self._left_alone, token_mark=self._token_mark)
+        for found in abandoned:
             try:
                 self._taken = Delivery(found, self._link, report=self._warn)
             except OutboxError:

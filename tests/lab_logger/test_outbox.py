@@ -150,6 +150,16 @@ def test_only_what_a_dead_process_left_is_taken_and_by_one_alone(script: Scripts
     again.close()
 
 
+def test_what_was_meant_for_another_token_is_left_alone(folder: Path) -> None:
+    outboxes.create(URL, [folder], token="ada's").close()
+    assert list(outboxes.take_abandoned([folder], token_mark=outboxes.mark_of("bob's"))) == []
+    assert list(outboxes.take_abandoned([folder], token_mark=outboxes.mark_of(None))) == []
+    (taken,) = list(outboxes.take_abandoned([folder], token_mark=outboxes.mark_of("ada's")))
+    taken.close()
+    (by_hand,) = list(outboxes.take_abandoned([folder]))
+    by_hand.close()
+
+
 def test_what_is_no_outbox_does_not_hide_the_others(folder: Path, kept: Outbox) -> None:
     keep(kept, ("a", 0))
     kept.close()
