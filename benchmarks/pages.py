@@ -34,7 +34,7 @@ CURVES_LIMIT_S: Final = 3.0
 CURVE_RUNS, CURVE_POINTS = 50, 10_000
 
 _PATIENCE_MS: Final = 60_000
-_POLL_MS, _SETTLE_MS = 20, 300
+_POLL_MS, _SETTLE_MS, _SAVE_MS = 20, 300, 10_000
 _WINDOW: Final[Any] = {"width": 1440, "height": 900}
 _COMPARED_RUNS: Final = 10
 CHOSEN: Final = ("failed", "killed", "failed", "finished", "failed", "killed", "failed")
@@ -191,15 +191,22 @@ class Lab:
     def forget(self) -> None:
         """Saves a note in the other window: the store changes, and the dashboard drops every answer it has kept."""
         note = f"note {uuid.uuid4()}"
-        self.other.get_by_label("Note", exact=True).fill(note)
-        self.other.get_by_role("button", name="Save note").click()
         until_s = time.monotonic() + _PATIENCE_MS / 1e3
         while self.note() != note:
             if time.monotonic() > until_s:
                 raise BenchmarkError("the page of a run does not save a note")
-            self.other.wait_for_timeout(_POLL_MS)
+            # A page that is just being drawn anew may lose what is typed into it.
+            self.other.get_by_label("Note", exact=True).fill(note)
+            self.other.get_by_role("button", name="Save note").click()
+            self._wait_for(note)
         self.other.wait_for_timeout(_SETTLE_MS)
         _wait_until_there(self.other, View("Run", ""))
+
+    def _wait_for(self, note: str) -> None:
+        for _ in range(_SAVE_MS // _POLL_MS):
+            if self.note() == note:
+                return
+            self.other.wait_for_timeout(_POLL_MS)
 
     def note(self) -> str | None:
         """Gives the run's note."""

@@ -39,15 +39,16 @@ class Watched(Assistant):
 
 
 @contextlib.contextmanager
-def streaming(folder: Path, script: Script) -> Iterator[tuple[httpx.Client, Watched]]:
+def streaming(folder: Path, script: Script, *, token: str | None = None) -> Iterator[tuple[httpx.Client, Watched]]:
     store = write_runs(folder / "manifests.db", wine_runs())
     with scripted_openai(script) as base_url:
         settings = AgentSettings(
             openai_api_key=SecretStr(KEY), openai_base_url=base_url, openai_model=MODEL, agent_timeout_s=300.0
         )
         assistant = Watched(settings)
-        app = create_app(settings_for(store), assistant=assistant)
-        with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+        app = create_app(settings_for(store, api_token=token), assistant=assistant)
+        headers = {"Authorization": f"Bearer {token}"}
+        with serving(app) as address, httpx.Client(base_url=address, timeout=60, headers=headers) as client:
             yield client, assistant
 
 
@@ -130,7 +131,8 @@ def test_a_session_goes_on_between_stream_and_query(tmp_path: Path) -> None:
 
 
 def test_a_store_that_cannot_be_read_ends_in_a_problem_event(tmp_path: Path) -> None:
-    with streaming(tmp_path, Script([status(401)])) as (client, _):
+    # Whom API_TOKEN lets in is known without the store.
+    with streaming(tmp_path, Script([status(401)]), token="token") as (client, _):
         for file in tmp_path.glob("manifests.db*"):
             file.unlink()
         (tmp_path / "manifests.db").write_bytes(b"this is no database" * 1_000)

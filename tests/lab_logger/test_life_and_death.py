@@ -258,7 +258,9 @@ def test_a_fork_that_ends_inside_a_run_does_not_end_it(leaving: str, script: Scr
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_children_of_multiprocessing(method: str, script: Scripts, project: Path, rows: Rows, store: Path) -> None:
+def test_children_of_multiprocessing(
+    method: str, script: Scripts, project: Path, rows: Rows, store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     (project / "sweep.py").write_text(
         """
 import multiprocessing
@@ -293,6 +295,8 @@ if __name__ == "__main__":
         else "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-S', *sys.argv[1:]]).returncode)",
         "sweep.py",
         method,
+        # The fork server's socket is made there, whose path may have a hundred characters.
+        env={"TMPDIR": str(tmp_path_factory.mktemp("t"))},
     )
     sweep = answer.stdout.split()[0]
     assert answer.stdout.strip().endswith("[0, 0, 0]")

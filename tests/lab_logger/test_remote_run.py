@@ -357,6 +357,7 @@ def test_a_full_disk_is_one_warning_and_training_goes_on(scripted: ScriptedServe
                 run.log_metrics({"loss": step, "long" * 100: step}, step=step)
         print("done")
         """,
+        env={"LAB_FLUSH_TIMEOUT_S": "1"},
         check=False,
     )
     assert (ended.returncode, ended.lines) == (0, ["done"])
