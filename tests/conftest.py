@@ -4,6 +4,7 @@ Owns how tests are shared among processes, too (`make test` starts several).
 """
 
 import os
+import sys
 import tempfile
 import warnings
 
@@ -24,6 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="lab-state-", ignore_cleanup_errors=True)
     os.environ["XDG_STATE_HOME"] = folder.name
     config.add_cleanup(folder.cleanup)
+
+
+def pytest_sessionfinish() -> None:
+    """Ends this process's PostgreSQL, if it has one: one of several processes is not given the time at its exit."""
+    postgres = sys.modules.get("tests.postgres")
+    if postgres is not None:
+        postgres.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

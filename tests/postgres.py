@@ -4,7 +4,6 @@ Owns giving each test a database of its own, with or without the tables of a sto
 server of its own.
 """
 
-import atexit
 import itertools
 import tempfile
 import warnings
@@ -113,6 +112,13 @@ def server() -> Any:
     return started
 
 
+def stop() -> None:
+    """Ends the server for good, if one was started."""
+    if server.cache_info().currsize:
+        _administrator().close()
+        server().cleanup()
+
+
 @cache
 def _template() -> str:
     name = _create(template="template1")
@@ -165,6 +171,4 @@ def _administer(statement: str, *values: str) -> None:
 
 @cache
 def _administrator() -> psycopg.Connection[Any]:
-    connection = psycopg.connect(server().get_uri(), autocommit=True)
-    atexit.register(connection.close)
-    return connection
+    return psycopg.connect(server().get_uri(), autocommit=True)

@@ -259,7 +259,7 @@ def test_a_fork_that_ends_inside_a_run_does_not_end_it(leaving: str, script: Scr
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_children_of_multiprocessing(
-    method: str, script: Scripts, project: Path, rows: Rows, store: Path, tmp_path_factory: pytest.TempPathFactory
+    method: str, script: Scripts, project: Path, rows: Rows, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     (project / "sweep.py").write_text(
         """
