@@ -7,7 +7,7 @@ PostgreSQL are in `lab_logger/schema`.
 from collections.abc import Sequence
 from typing import Any, Self
 
-from sqlalchemy import Boolean, ColumnElement, Float, Text, literal
+from sqlalchemy import Boolean, ColumnElement, Connection, Float, FromClause, Select, Text, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -52,6 +52,18 @@ def indexed_name(name: str) -> ColumnElement[str]:
 def indexed_value(value: str) -> ColumnElement[str]:
     """The text of a parameter's value as the derived tables hold it."""
     return _IndexedValue(literal(value))
+
+
+def few_rows(connection: Connection, rows: Select[Any], *, n_rows: int) -> FromClause:
+    """Gives a query to join with whose rows are few, as has been counted.
+
+    PostgreSQL guesses how many rows a condition leaves, and where it guesses too many it walks every run in order; told
+    the number, it starts from these rows.
+    """
+    if connection.dialect.name != "postgresql":
+        return rows.subquery("few")
+    known = literal(n_rows, literal_execute=True)
+    return rows.limit(known).cte("few").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 class _Condition(FunctionElement[bool]):

@@ -5,16 +5,27 @@ search starts from the filter that few runs fit, where there is one. It must not
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, Select, func, intersect, select, true
 
+from backend.dialects import few_rows
 from backend.filters import Condition
 from backend.ordering import Leg
 from backend.tables import run_index
 
 _FEW_RUNS = 5_000
 """Up to so many runs it is quicker to collect and sort them than to walk all runs in order until a page is full."""
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The condition that a search starts from, the ids of the runs that fit it, and how many these are."""
+
+    condition: Condition
+    run_ids: Select[Any]
+    runs: int
 
 
 def find_page(
@@ -36,7 +47,7 @@ def find_page(
     found: list[str] = []
     skip = offset
     for leg in legs:
-        statement = _ids_of(leg, conditions, start)
+        statement = _ids_of(connection, leg, conditions, start)
         page = statement.order_by(*leg.keys).limit(limit - len(found)).offset(skip)
         ids = connection.execute(page).scalars().all()
         found.extend(ids)
@@ -56,7 +67,7 @@ def count_runs(connection: Connection, conditions: Sequence[Condition]) -> int:
     """
     start = _best_start(connection, conditions)
     if start is not None:
-        return _count(connection, _ids_of(Leg(run_index, true(), ()), conditions, start))
+        return _count(connection, _ids_of(connection, Leg(run_index, true(), ()), conditions, start))
     # Many runs fit each condition: it is quicker to go through each one's index than to look every run up in all.
     others = [condition.where for condition in conditions if condition.run_ids is None]
     parts: list[Select[Any]] = [condition.run_ids for condition in conditions if condition.run_ids is not None]
@@ -65,16 +76,16 @@ def count_runs(connection: Connection, conditions: Sequence[Condition]) -> int:
     return _count(connection, intersect(*parts) if len(parts) > 1 else parts[0])
 
 
-def _ids_of(leg: Leg, conditions: Sequence[Condition], start: Condition | None) -> Select[Any]:
+def _ids_of(connection: Connection, leg: Leg, conditions: Sequence[Condition], start: _Start | None) -> Select[Any]:
     rows = leg.rows
-    others = [condition.where for condition in conditions if condition is not start]
-    if start is not None and start.run_ids is not None:
-        few = start.run_ids.subquery("few")
+    others = [condition.where for condition in conditions if start is None or condition is not start.condition]
+    if start is not None:
+        few = few_rows(connection, start.run_ids, n_rows=start.runs)
         rows = rows.join(few, few.c.run_id == run_index.c.run_id)
     return select(run_index.c.run_id).select_from(rows).where(leg.where, *others)
 
 
-def _best_start(connection: Connection, conditions: Sequence[Condition]) -> Condition | None:
+def _best_start(connection: Connection, conditions: Sequence[Condition]) -> _Start | None:
     """Gives the condition that the fewest runs fit, if those are few."""
     best, fewest = None, _FEW_RUNS + 1
     for condition in conditions:
@@ -82,7 +93,7 @@ def _best_start(connection: Connection, conditions: Sequence[Condition]) -> Cond
             continue
         runs = _count(connection, condition.run_ids.limit(fewest))
         if runs < fewest:
-            best, fewest = condition, runs
+            best, fewest = _Start(condition, condition.run_ids, runs), runs
     return best
 
 
