@@ -8,7 +8,6 @@ import contextlib
 import functools
 import shutil
 import sqlite3
-import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +32,6 @@ N_POINTS: Final = 320_000
 """A multiple of the points of a body times the most clients."""
 
 SENDERS_BESIDE: Final = 4
-_HUNDREDTHS: Final = 100
 _READS: Final = {
     "/runs, a page of 50": "/runs?limit=50",
     "/runs/leaderboard, top 10": f"/runs/leaderboard?top_k=10&metric_name={METRICS[0]}",
@@ -67,14 +65,15 @@ def reading_meanwhile(server: Server, *, rounds: int, where: str) -> list[Findin
         rest = _ask(server, path, rounds)
         with sending(server.url, n_clients=SENDERS_BESIDE):
             meanwhile = _ask(server, path, rounds)
-        for share, of in (("p50", lambda times: times.median_s), ("p99", _p99_s)):
+        shares = {"p50": (meanwhile.median_s, rest.median_s), "p99": (meanwhile.p99_s, rest.p99_s)}
+        for share, (took_s, floor_s) in shares.items():
             findings.append(
                 Finding(
                     what=f"{what}, {where}, while {SENDERS_BESIDE} clients send points: {share}",
                     limit="-",
-                    measured=time_text(of(meanwhile)),
-                    floor=time_text(of(rest)),
-                    ratio=of(meanwhile) / of(rest),
+                    measured=time_text(took_s),
+                    floor=time_text(floor_s),
+                    ratio=took_s / floor_s,
                     is_met=None,
                     spread=meanwhile.spread,
                     remark="the floor is the same request to the same store while nobody sends",
@@ -127,10 +126,6 @@ def _ask(server: Server, path: str, rounds: int) -> Sample:
         if answer.status_code != httpx.codes.OK:
             raise BenchmarkError(f"{path} answered {answer.status_code}: {answer.text[:500]}")
     return Sample(tuple(times))
-
-
-def _p99_s(times: Sample) -> float:
-    return statistics.quantiles(times.seconds, n=_HUNDREDTHS, method="inclusive")[-1]
 
 
 def stored_points(store: Path | str) -> int:

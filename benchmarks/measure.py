@@ -12,6 +12,7 @@ from typing import Final
 Task = Callable[[], object]
 
 _TENTHS: Final = 10
+_HUNDREDTHS: Final = 100
 _FRACTION_OF_MS: Final = 1e-3
 
 
@@ -33,6 +34,11 @@ class Sample:
     def median_s(self) -> float:
         """The middle time."""
         return statistics.median(self.seconds)
+
+    @property
+    def p99_s(self) -> float:
+        """The time that a hundredth of all lie above."""
+        return statistics.quantiles(self.seconds, n=_HUNDREDTHS, method="inclusive")[-1]
 
     @property
     def spread(self) -> str:

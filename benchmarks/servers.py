@@ -30,25 +30,28 @@ class Server:
         url: Where it is.
         http: A client with a connection that stays open.
         started_in_s: Seconds from the start of its process until /health answered.
+        process: The process.
     """
 
     url: str
     http: httpx.Client
     started_in_s: float
+    process: "subprocess.Popen[bytes]"
 
 
 @contextlib.contextmanager
-def start_server(store: Path | str, *, workspace: Workspace) -> Iterator[Server]:
-    """Starts a server over a store on a free port of this machine, and ends it with the block.
+def start_server(store: Path | str, *, workspace: Workspace, port: int | None = None) -> Iterator[Server]:
+    """Starts a server over a store on this machine, and ends it with the block.
 
     Args:
         store: The SQLite file, or the URL of a PostgreSQL database.
         workspace: Where it runs.
+        port: Where it listens; a free port unless given.
 
     Raises:
         BenchmarkError: It did not come up.
     """
-    port = _free_port()
+    port = port or free_port()
     settings = {"DATABASE_URL": store} if isinstance(store, str) else {"DB_PATH": str(store)}
     options = ["--app-dir", str(ROOT), "--port", str(port), "--log-level", "warning"]
     started_s = time.perf_counter()
@@ -61,7 +64,7 @@ def start_server(store: Path | str, *, workspace: Workspace) -> Iterator[Server]
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, timeout=_PATIENCE_S, trust_env=False) as http:
             _wait_for(http, process, until_s=started_s + _PATIENCE_S)
-            yield Server(url, http, time.perf_counter() - started_s)
+            yield Server(url, http, time.perf_counter() - started_s, process)
     finally:
         process.terminate()
         process.wait()
@@ -79,7 +82,8 @@ def _wait_for(http: httpx.Client, process: subprocess.Popen[bytes], *, until_s: 
         time.sleep(_POLL_S)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Gives a port of this machine that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

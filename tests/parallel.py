@@ -15,6 +15,7 @@ BROWSERS: Final = ("tests/e2e/", "tests/benchmarks/test_pages.py", "tests/script
 CROWDS: Final = (
     "tests/remote/",
     "tests/benchmarks/test_ingest.py",
+    "tests/benchmarks/test_log_calls.py",
     "tests/benchmarks/test_main.py",
     "tests/examples/test_sweep",
     "tests/lab_logger/test_concurrency.py",
