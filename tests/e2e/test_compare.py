@@ -35,11 +35,12 @@ def test_a_tab_draws_the_runs_and_stays_open(tab: str, visit: Visit, lab: Lab) -
 def test_runs_are_found_and_added(visit: Visit, lab: Lab) -> None:
     page = visit.open(f"/compare?ids={lab.best}")
     page.get_by_role("button", name="Find runs").click()
-    visit.settle()
+    found = page.get_by_test_id("stPopoverBody").get_by_test_id("stDataFrame").last
+    expect(found).to_contain_text("finished")
+    visit.settle()  # what is typed while the page is still being drawn may be lost
     words = page.get_by_role("textbox", name="Containing")
     words.fill("perceptron")
     words.press("Enter")
-    found = page.get_by_test_id("stPopoverBody").get_by_test_id("stDataFrame").last
     expect(found).to_contain_text("perceptron")
     expect(found).not_to_contain_text("logistic_regression")
     visit.settle()

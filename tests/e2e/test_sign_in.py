@@ -55,10 +55,13 @@ def test_one_signs_in_with_a_token_writes_in_ones_own_name_and_signs_out(closed:
     asked.fill("ail_wrong")
     sent.click()
     expect(page.get_by_text("The server does not know this token")).to_be_visible()
+    closed.settle()
     asked.fill(token)
     sent.click()
 
     expect(page.get_by_role("button", name="ada · write")).to_be_visible()
+    expect(page.get_by_label("Note", exact=True)).to_be_visible()
+    closed.settle()
     page.get_by_label("Note", exact=True).fill("the one")
     page.get_by_role("button", name="Save note").click()
     expect(page.get_by_text("The note is saved.")).to_be_visible()
