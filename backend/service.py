@@ -15,8 +15,9 @@ from backend.cache import AnswerCache
 from backend.config import Settings
 from backend.db_utils import Reading, get_connection
 from backend.objects import ObjectStore
+from backend.opening import open_store
 from backend.registry import Registry
-from backend.store import Store, open_store
+from backend.store import Store
 from backend.stored_artifacts import StoredArtifacts
 from backend.tokens import TokenBook
 from lightml.connections import Address

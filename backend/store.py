@@ -1,17 +1,13 @@
 """What the service asks of the database behind it, whichever that is.
 
-Owns the shape that a store has, and choosing one by the settings. The databases are in `sqlite_store` and
-`postgres_store`.
+Owns the shape that a store has. The databases are in `sqlite_store` and `postgres_store`; `opening` chooses one.
 """
 
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 from sqlalchemy import Connection
-
-if TYPE_CHECKING:
-    from backend.config import Settings
 
 SeriesPoint = tuple[int, int, int, float | None]
 """A row of `metric_points`: series, step, milliseconds since 1970 in UTC, value (None stands for NaN)."""
@@ -60,14 +56,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Closes every connection; the next request opens them again."""
-
-
-def open_store(settings: "Settings") -> Store:
-    """Gives the store that the settings name: PostgreSQL at DATABASE_URL, else the SQLite file at DB_PATH."""
-    if settings.database_url is not None:
-        from backend.postgres_store import PostgresStore
-
-        return PostgresStore(settings.database_url.get_secret_value(), busy_timeout_s=settings.busy_timeout_s)
-    from backend.sqlite_store import SqliteStore
-
-    return SqliteStore(settings.db_path, busy_timeout_s=settings.busy_timeout_s)

@@ -5,23 +5,17 @@ once, so that a script can take it; all other words that go with it go to stderr
 """
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from backend.access import Role
-from backend.config import Settings
-from backend.store import Store, open_store
+from backend.commands import complain, minute, opened
 from backend.tokens import Token, TokenError, list_tokens, make_token, revoke_tokens
-from lab_logger import LabLoggerError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -49,21 +43,21 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it, this once. Several tokens may have one name, to replace one by another."""
-    with _opened() as (settings, store):
+    with opened("tokens", TokenError) as (settings, store):
         was_closed = settings.api_token is not None or _working(list_tokens(store))
         token, secret = make_token(store, name, role)
         same_name = [one.token_id for one in _working(list_tokens(store)) if one.name == name]
     if as_json:
         print(json.dumps({**asdict(token), "token": secret}, indent=2))
         return
-    _say(f"Token {token.token_id} of {name} {_DUTIES[role]}. Keep it now: it is shown this once.")
+    complain(f"Token {token.token_id} of {name} {_DUTIES[role]}. Keep it now: it is shown this once.")
     print(secret)
-    _say("Send it as `Authorization: Bearer <token>`, or set it as LAB_API_TOKEN where it is used.")
+    complain("Send it as `Authorization: Bearer <token>`, or set it as LAB_API_TOKEN where it is used.")
     if len(same_name) > 1:
         others = ", ".join(str(one) for one in same_name if one != token.token_id)
-        _say(f"{name} has other tokens that work: {others}. Revoke those that are not used any more.")
+        complain(f"{name} has other tokens that work: {others}. Revoke those that are not used any more.")
     if not was_closed:
-        _say("It is the first: every request needs a token from now on, also from the server's own machine.")
+        complain("It is the first: every request needs a token from now on, also from the server's own machine.")
 
 
 @app.command()
@@ -72,7 +66,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke tokens: servers refuse them within seconds. What was done with them stays under their name."""
-    with _opened() as (settings, store):
+    with opened("tokens", TokenError) as (settings, store):
         revoked = revoke_tokens(store, name_or_id)
         is_open = settings.api_token is None and not _working(list_tokens(store))
     if as_json:
@@ -83,13 +77,13 @@ def revoke(
     if not revoked:
         print("Nothing to do: it was revoked before.")
     if revoked and is_open:
-        _say("It was the last: the server now answers its own machine alone, without a token.")
+        complain("It was the last: the server now answers its own machine alone, without a token.")
 
 
 @app.command("list")
 def show(as_json: AsJson = False) -> None:
     """List the tokens, without their text, which is kept nowhere."""
-    with _opened() as (_, store):
+    with opened("tokens", TokenError) as (_, store):
         found = list_tokens(store)
     if as_json:
         print(json.dumps([asdict(token) for token in found], indent=2))
@@ -104,8 +98,8 @@ def show(as_json: AsJson = False) -> None:
             str(token.token_id),
             escape(token.name),
             token.role,
-            _minute(token.created_at),
-            _minute(token.revoked_at),
+            minute(token.created_at),
+            minute(token.revoked_at),
         )
         table.add_row(*row, style="dim" if is_over else None)
     Console().print(table)
@@ -116,35 +110,5 @@ def main() -> None:
     app(prog_name="python -m backend.tokens")
 
 
-@contextmanager
-def _opened() -> Iterator[tuple[Settings, Store]]:
-    """Opens the store of the settings; what goes wrong with it becomes one line and exit code 1."""
-    try:
-        settings = Settings()
-        store = open_store(settings)
-        try:
-            yield settings, store
-        finally:
-            store.close()
-    except ValidationError as error:
-        found = error.errors()[0]
-        _fail(f"{str(found['loc'][0]).upper()} cannot be used: {found['msg'].removeprefix('Value error, ')}", error)
-    except (TokenError, LabLoggerError) as error:
-        _fail(str(error), error)
-
-
-def _fail(text: str, cause: Exception) -> None:
-    _say(f"tokens: {text}")
-    raise typer.Exit(1) from cause
-
-
-def _say(text: str) -> None:
-    print("".join(c if c.isprintable() else " " for c in text), file=sys.stderr)
-
-
 def _working(tokens: list[Token]) -> list[Token]:
     return [token for token in tokens if token.revoked_at is None]
-
-
-def _minute(moment: str | None) -> str:
-    return "" if moment is None else moment[:16].replace("T", " ")

@@ -4,7 +4,6 @@ Owns what is printed. Exit codes are 0 for done, 1 for a problem, 2 for wrong us
 """
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,13 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import track
 from rich.table import Column, Table
 
-from backend.config import Settings
+from backend.commands import minute, opened
 from backend.errors import BackendError
 from backend.objects.store import ObjectStore
 from backend.objects.sweeping import (
@@ -30,8 +28,7 @@ from backend.objects.sweeping import (
     list_recorded,
     remove,
 )
-from backend.store import Store, open_store
-from lab_logger import LabLoggerError
+from backend.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
@@ -70,7 +67,7 @@ def show(
         return
     table = _table("size", "stored", "artifacts")
     for one in found:
-        table.add_row(one.sha256, decimal(one.size_bytes), _minute(one.stored_at), str(one.artifacts))
+        table.add_row(one.sha256, decimal(one.size_bytes), minute(one.stored_at), str(one.artifacts))
     _print(table, f"{_files(found)}, {decimal(sum(one.size_bytes for one in found))}")
 
 
@@ -97,7 +94,7 @@ def remove_unreferenced(
         return
     table = _table("size", "since", "why")
     for one in found:
-        table.add_row(one.sha256, decimal(one.size_bytes), _minute(one.since), _KINDS[one.kind])
+        table.add_row(one.sha256, decimal(one.size_bytes), minute(one.since), _KINDS[one.kind])
     advice = f"Removed {len(removed)}, {decimal(_size(removed))}." if delete else "Remove it with --delete."
     _print(table, f"{_files(found)}, {decimal(_size(found))}. {advice if found else 'Nothing to do.'}")
 
@@ -129,26 +126,13 @@ def main() -> None:
 
 @contextmanager
 def _opened() -> Iterator[tuple[Store, ObjectStore]]:
-    """Opens both stores of the settings; what goes wrong with them becomes one line and exit code 1."""
-    try:
-        settings = Settings()
-        store = open_store(settings)
+    """Opens both stores of the settings."""
+    with opened("objects", BackendError) as (settings, store):
         objects = ObjectStore(settings.artifact_location, max_bytes=settings.artifact_max_bytes)
         try:
             yield store, objects
         finally:
             objects.close()
-            store.close()
-    except ValidationError as error:
-        found = error.errors()[0]
-        _fail(f"{str(found['loc'][0]).upper()} cannot be used: {found['msg'].removeprefix('Value error, ')}", error)
-    except (BackendError, LabLoggerError) as error:
-        _fail(str(error), error)
-
-
-def _fail(sentence: str, cause: Exception) -> None:
-    print("objects:", "".join(c if c.isprintable() else " " for c in sentence), file=sys.stderr)
-    raise typer.Exit(1) from cause
 
 
 def _table(*columns: str) -> Table:
@@ -176,7 +160,3 @@ def _files(found: Sequence[object]) -> str:
 
 def _size(found: list[Leftover]) -> int:
     return sum(one.size_bytes for one in found)
-
-
-def _minute(timestamp: str) -> str:
-    return timestamp[:16].replace("T", " ")

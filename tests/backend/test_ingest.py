@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from backend.api import create_app
-from backend.store import Store, open_store
+from backend.opening import open_store
+from backend.store import Store
 from backend.tables import run_state
 from backend.tokens import make_token
 from lab_logger import start_run

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from backend.api import create_app
-from backend.store import Store, open_store
+from backend.opening import open_store
+from backend.store import Store
 from backend.tables import metadata
 from tests.backend.conftest import Ask, settings_for
 from tests.backend.sending import AT, AT_MS, JSON, finish, new_run_id, numbered, points, send, start

@@ -9,7 +9,7 @@ import pytest
 
 from backend.access import ROLES, Role
 from backend.api import create_app
-from backend.store import open_store
+from backend.opening import open_store
 from backend.tokens import make_token
 from tests.backend.conftest import Ask, settings_for
 from tests.backend.stores import StoredRun, write_runs

@@ -22,7 +22,8 @@ from backend import service
 from backend.access import Role
 from backend.api import create_app
 from backend.config import Settings
-from backend.store import Store, open_store
+from backend.opening import open_store
+from backend.store import Store
 from backend.token_commands import app
 from backend.tokens import Token, make_token, revoke_tokens
 from tests.backend.conftest import Ask, settings_for

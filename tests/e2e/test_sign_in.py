@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from backend.api import create_app
-from backend.store import open_store
+from backend.opening import open_store
 from backend.tokens import make_token
 from scripts.dashboard import dashboard
 from tests.backend.conftest import settings_for

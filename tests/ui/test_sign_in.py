@@ -9,7 +9,7 @@ from streamlit.testing.v1.element_tree import Button
 
 from backend.access import Role
 from backend.config import Settings
-from backend.store import open_store
+from backend.opening import open_store
 from backend.tokens import make_token, revoke_tokens
 from tests.backend.stores import StoredRun, write_runs
 from tests.ui.dashboard import opened, shown

@@ -18,7 +18,8 @@ from backend.objects import ObjectStore
 from backend.objects.commands import app
 from backend.objects.records import is_stored, record
 from backend.objects.sweeping import Leftover, remove
-from backend.store import Store, open_store
+from backend.opening import open_store
+from backend.store import Store
 from lab_logger import statements
 from tests.backend.conftest import settings_for
 from tests.backend.objects.sending import digest, keep, path_of, put
