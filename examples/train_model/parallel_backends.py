@@ -3,6 +3,7 @@
 Owns the choice and the life of what runs them. It must not know what is run.
 """
 
+import asyncio
 import contextlib
 import functools
 import logging
@@ -162,12 +163,23 @@ def _dask_client(scheduler: str | None, *, n_jobs: int) -> "Iterator[Client]":
 
 def _connect(client_class: "type[Client]", scheduler: str) -> "Client":
     try:
+        # A client that cannot connect leaves its thread behind, and may lock itself up when it is collected.
+        asyncio.run(_knock(scheduler))
         return client_class(scheduler, timeout=_CONNECT_TIMEOUT_S)
     except (OSError, ValueError) as error:
         raise BackendError(
             f"no dask scheduler answers at {scheduler!r} ({error}); start one with `dask scheduler`, and workers with "
             "`dask worker ADDRESS`"
         ) from error
+
+
+async def _knock(scheduler: str) -> None:
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    connection_args = Security().get_connection_args("client")
+    connection = await connect(scheduler, timeout=_CONNECT_TIMEOUT_S, **connection_args)
+    await connection.close()
 
 
 def _wait_for_a_worker(client: "Client", scheduler: str) -> None:

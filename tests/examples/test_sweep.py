@@ -4,11 +4,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import parallel_backends
 import sweep
 from lab_logger.leases import Lease, is_alive
 from lab_logger.record import utc_now
@@ -157,12 +159,16 @@ def test_wrong_usage_is_explained_and_stores_nothing(
     assert not store.exists()
 
 
-def test_a_scheduler_that_is_no_address_is_explained_and_stores_nothing(
-    store: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("address", ["nothing://here", "tcp://127.0.0.1:1"])
+def test_a_scheduler_that_does_not_answer_is_explained_and_leaves_nothing(
+    address: str, store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sweep.main(["--backend", "dask", "--scheduler", "nothing://here"]) == 1
-    assert "no dask scheduler answers at 'nothing://here'" in capsys.readouterr().err
+    monkeypatch.setattr(parallel_backends, "_CONNECT_TIMEOUT_S", 1)
+    threads = set(threading.enumerate())
+    assert sweep.main(["--backend", "dask", "--scheduler", address]) == 1
+    assert f"no dask scheduler answers at {address!r}" in capsys.readouterr().err
     assert not store.exists()
+    assert set(threading.enumerate()) == threads
 
 
 def test_a_missing_dask_is_explained(
