@@ -71,6 +71,15 @@ class ObjectStore:
         """Gives the size of content in bytes; None when it is not there."""
         return self._place.size_of(_object_path(sha256))
 
+    def check_size(self, size_bytes: int) -> None:
+        """Checks that content of a size is taken.
+
+        Raises:
+            BodyTooLargeError: It is longer than `max_bytes`.
+        """
+        if size_bytes > self.max_bytes:
+            raise BodyTooLargeError(f"content may have {self.max_bytes} bytes (ARTIFACT_MAX_BYTES), not {size_bytes}")
+
     def parts(self, sha256: str) -> list[tuple[int, int]]:
         """Gives the parts that wait to be joined: index and size in bytes, in order of their index."""
         found = self._place.entries(_upload_folder(sha256))
@@ -120,8 +129,7 @@ class ObjectStore:
             ObjectMismatchError: It has another size or SHA-256; the parts are removed, so that it is sent anew.
         """
         _check_digest("sha256", sha256)
-        if size_bytes > self.max_bytes:
-            raise BodyTooLargeError(f"content may have {self.max_bytes} bytes (ARTIFACT_MAX_BYTES), not {size_bytes}")
+        self.check_size(size_bytes)
         if not 0 <= parts <= MAX_PARTS:
             raise InvalidRequestError(f"content cannot have {parts} parts, but 0 to {MAX_PARTS}")
         try:

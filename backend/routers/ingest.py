@@ -32,7 +32,7 @@ from backend.objects.records import is_stored, record
 from backend.ownership import Body, Item
 from backend.points import MAX_POINTS
 from backend.queries import NoQuery
-from backend.sent_values import SHA256_PATTERN, UUID_PATTERN
+from backend.sent_values import MAX_INT64, SHA256_PATTERN, UUID_PATTERN
 from backend.service import Service, TheService
 
 _DEPENDENCIES = [Depends(requires("write")), Depends(only(NoQuery))]
@@ -53,6 +53,16 @@ ContentHash = Annotated[
         pattern=SHA256_PATTERN,
         description="SHA-256 of the whole content.",
         examples=["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+    ),
+]
+ContentSize = Annotated[
+    int,
+    Header(
+        alias="X-Content-Size",
+        ge=0,
+        le=MAX_INT64,
+        description="How long the whole content is, in bytes.",
+        examples=[20_000_000],
     ),
 ]
 PartIndex = Annotated[int, Path(ge=0, lt=MAX_PARTS, description="The part's place, from 0.", examples=[0])]
@@ -105,10 +115,14 @@ def ingest_heartbeat(service: TheService, principal: ThePrincipal, sent: TheJson
     "/objects/{sha256}",
     operation_id="object_state",
     response_model=ObjectState,
-    responses=problems(503),
+    responses=problems(413, 503),
 )
-def object_state(service: TheService, sha256: ContentHash) -> Response:
-    """Tells whether some content is stored, and if not, which parts of it have arrived."""
+def object_state(service: TheService, sha256: ContentHash, size_bytes: ContentSize = 0) -> Response:
+    """Tells whether some content is stored, and if not, which parts of it have arrived.
+
+    With `X-Content-Size`, content that is longer than the server takes is refused before any of it is sent.
+    """
+    service.objects.check_size(size_bytes)
     if is_stored(service.store, service.objects, sha256):
         return answer({"stored": True, "parts": []})
     parts = service.objects.parts(sha256)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -67,13 +68,13 @@ class Link:
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._connection: http.client.HTTPConnection | None = None
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
         """Asks for a document.
 
         Raises:
             ServerError: No whole answer came.
         """
-        return self._ask("GET", path, None, {}, TIMEOUT_S)
+        return self._ask("GET", path, None, headers, TIMEOUT_S)
 
     def post(self, path: str, text: str, *, timeout_s: float = TIMEOUT_S) -> Answer:
         """Sends JSON, packed where that pays.

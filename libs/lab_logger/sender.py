@@ -18,7 +18,7 @@ from lab_logger import outboxes
 from lab_logger.backlog import Backlog
 from lab_logger.delivery import Delivery
 from lab_logger.errors import OutboxError, ServerError
-from lab_logger.link import Link
+from lab_logger.link import TIMEOUT_S, Link
 from lab_logger.outbox import Outbox
 
 LINGER_S = 0.2
@@ -26,6 +26,7 @@ LINGER_S = 0.2
 
 _BACKOFF_S, _BACKOFF_LIMIT_S, _LAST_BACKOFF_S = 0.5, 30.0, 1.0
 _RESCAN_S = 60.0
+_BEAT_TIMEOUT_S = 10.0
 _OUTBOX_RETRY_S = 1.0
 _TIDY_S = 1.0
 _WARN_AT_FAILURE = 3
@@ -50,6 +51,7 @@ class Sender:
     ) -> None:
         self._outbox = outbox
         self._server_url = server_url
+        self._token = token
         self._link = Link(server_url, token)
         self._own = Delivery(outbox, self._link, report=self._warn)
         self._folders = folders
@@ -76,9 +78,15 @@ class Sender:
             self._wakes.put(None)
 
     def beat(self, run_ids: Iterable[str]) -> None:
-        """Has the server told that runs live; returns at once."""
+        """Has the server told that runs live; asks it from the calling thread when the other is held up."""
+        is_held_up = bool(self._beats) and not self._failures  # by a long part, say; not by a server that is away
         self._beats = tuple(run_ids)
         self.wake()
+        if is_held_up:
+            link = Link(self._server_url, self._token)
+            with suppress(ServerError):  # the other thread finds out what is wrong
+                _send_beats(link, self._beats, timeout_s=_BEAT_TIMEOUT_S)
+            link.close()
 
     def flush(self) -> None:
         """Sends what is left, for a bounded time, and ends; says in a warning what could not be sent."""
@@ -127,8 +135,7 @@ class Sender:
     def _send_beats(self) -> None:
         run_ids, self._beats = self._beats, ()
         if run_ids:
-            # Whatever the answer is: the records that follow find out what is wrong.
-            self._link.post("/ingest/heartbeat", json.dumps({"run_ids": list(run_ids)}))
+            _send_beats(self._link, run_ids)
 
     def _step_of_others(self) -> bool:
         """Goes on with an outbox whose process is gone, or looks for one."""
@@ -231,6 +238,11 @@ def left_words(left: Backlog) -> str:
     if left.files:
         words.append(f"{left.files} files")
     return f"{' and '.join(words)} ({left.size_bytes / 1e6:.1f} MB)"
+
+
+def _send_beats(link: Link, run_ids: Iterable[str], *, timeout_s: float = TIMEOUT_S) -> None:
+    # Whatever the answer is: the records that follow find out what is wrong.
+    link.post("/ingest/heartbeat", json.dumps({"run_ids": list(run_ids)}), timeout_s=timeout_s)
 
 
 def _is_watch(thread: threading.Thread) -> bool:

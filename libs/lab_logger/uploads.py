@@ -61,7 +61,7 @@ class Upload:
         return min(PART_BYTES, self._size_bytes - index * PART_BYTES)
 
     def _look(self) -> Answer | None:
-        answer = self._link.get(self._address)
+        answer = self._link.get(self._address, {"X-Content-Size": str(self._size_bytes)})
         if answer.status != _OK:
             return answer
         if not isinstance(answer.document.get("stored"), bool):

@@ -436,6 +436,10 @@ def test_content_longer_than_the_limit_is_refused(ask: Ask) -> None:
 
     assert answer.status_code == 413
     assert "ARTIFACT_MAX_BYTES" in answer.json()["detail"]
+    before_any_part = client.get(f"/ingest/objects/{'a' * 64}", headers={"X-Content-Size": "11"})
+    assert before_any_part.status_code == 413
+    assert before_any_part.json()["detail"] == answer.json()["detail"]
+    assert client.get(f"/ingest/objects/{'a' * 64}", headers={"X-Content-Size": "10"}).status_code == 200
 
 
 def test_a_lease_may_be_left_out(client: httpx.Client) -> None:

@@ -49,6 +49,9 @@ class ScriptedServer:
         self.applied: dict[str, int] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.objects: dict[str, bytes] = {}
+        self.max_bytes = 1 << 40
+        self.takes_parts = threading.Event()
+        self.takes_parts.set()
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         with self.lock:
@@ -95,6 +98,8 @@ class ScriptedServer:
     def _object(self, method: str, path: list[str], body: bytes, headers: Any) -> tuple[int, Any]:
         sha256, parts = path[0], self.parts.setdefault(path[0], {})
         if method == "GET":
+            if int(headers["X-Content-Size"]) > self.max_bytes:
+                return problem(413, "too-large", f"content may have {self.max_bytes} bytes")
             waiting = [{"index": index, "size_bytes": len(part)} for index, part in sorted(parts.items())]
             return 200, {"stored": sha256 in self.objects, "parts": waiting}
         if method == "PUT":
@@ -128,6 +133,10 @@ class _Handler(BaseHTTPRequestHandler):
         with scripted.lock:
             scripted.requests.append((self.command, self.path))
             scripted.tokens.append(self.headers.get("Authorization"))
+            scripted.lock.notify_all()
+        if self.command == "PUT":
+            scripted.takes_parts.wait()
+        with scripted.lock:
             fault = scripted.faults.pop(0) if scripted.faults else Fault()
             status, document = 200, None
             if fault.is_handled or (fault.status is None and fault.keep_bytes is None):

@@ -290,6 +290,15 @@ def test_parts_that_do_not_fit_together_are_sent_anew(
     assert list(server.objects.values()) == [content]
 
 
+def test_content_that_is_too_long_is_refused_before_any_of_it_is_sent(
+    delivery: Delivery, server: ScriptedServer, content: bytes, told: list[str]
+) -> None:
+    server.max_bytes = len(content) - 1
+    send_all(delivery)
+    assert [method for method, _ in server.requests] == ["GET"]
+    assert f"content may have {len(content) - 1} bytes" in told[0]
+
+
 def test_content_that_the_server_never_takes_is_kept_apart(
     delivery: Delivery, kept: Outbox, server: ScriptedServer, content: bytes, told: list[str]
 ) -> None:
@@ -402,6 +411,19 @@ def test_the_thread_sends_what_is_recorded_and_says_that_runs_live(
     sender.beat(["a"])
     server.wait_for(lambda: numbers(server) == [0, 1, 2] and server.beats == [["a"]])
     assert set(server.tokens) == {"Bearer t-0-k-e-n"}
+
+
+def test_the_server_hears_that_runs_live_while_a_part_takes_long(
+    sender: Sender, server: ScriptedServer, content: bytes
+) -> None:
+    server.takes_parts.clear()
+    sender.wake()
+    server.wait_for(lambda: any(method == "PUT" for method, _ in server.requests))
+    sender.beat(["a"])
+    sender.beat(["a"])
+    server.wait_for(lambda: server.beats == [["a"]])
+    server.takes_parts.set()
+    server.wait_for(lambda: list(server.objects.values()) == [content])
 
 
 def test_the_thread_comes_back_after_failures_and_flushes_everything(
