@@ -27,7 +27,7 @@ ArtifactIndex = Annotated[
 
 
 @router.get(
-    "/runs/{run_id:path}/metrics",
+    "/runs/{run_id:text}/metrics",
     operation_id="get_metric_series",
     response_model=dict[str, MetricSeries],
     responses=problems(404, 409, 503),
@@ -43,7 +43,7 @@ def get_metric_series(service: TheService, run_id: RunId, query: Annotated[Serie
 
 
 @router.get(
-    "/runs/{run_id:path}/artifacts",
+    "/runs/{run_id:text}/artifacts",
     operation_id="list_artifacts",
     tags=["artifacts"],
     response_model=list[ArtifactInfo],
@@ -59,7 +59,7 @@ def list_artifacts(service: TheService, run_id: RunId) -> Response:
 
 
 @router.get(
-    "/runs/{run_id:path}/artifacts/{index}",
+    "/runs/{run_id:text}/artifacts/{index}",
     operation_id="download_artifact",
     tags=["artifacts"],
     response_class=StreamingResponse,

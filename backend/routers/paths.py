@@ -1,8 +1,18 @@
 """The parts of addresses that several routes share."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import Path
+from starlette.convertors import PathConvertor, register_url_convertor
+
+
+class _AnyText(PathConvertor):
+    """Text with slashes, as `path` takes it, and with line breaks, which `path` does not take."""
+
+    regex: ClassVar[str] = r"(?s:.*)"
+
+
+register_url_convertor("text", _AnyText())
 
 RunId = Annotated[
     str,

@@ -91,7 +91,7 @@ def get_activity(service: TheService, query: Annotated[ActivityQuery, Query()]) 
 
 
 @detail_router.patch(
-    "/runs/{run_id:path}/note",
+    "/runs/{run_id:text}/note",
     operation_id="update_note",
     response_model=RunDetail,
     responses=problems(404, 409, 413, 503),
@@ -106,7 +106,7 @@ def update_note(service: TheService, principal: ThePrincipal, run_id: RunId, upd
 
 
 @detail_router.get(
-    "/runs/{run_id:path}/notes",
+    "/runs/{run_id:text}/notes",
     operation_id="note_history",
     response_model=list[NoteChange],
     responses=problems(404, 409, 503),
@@ -121,7 +121,7 @@ def note_history(service: TheService, run_id: RunId, query: Annotated[NotesQuery
 
 
 @detail_router.get(
-    "/runs/{run_id:path}",
+    "/runs/{run_id:text}",
     operation_id="get_run",
     response_model=RunDetail,
     responses=problems(404, 409, 503),

@@ -226,6 +226,13 @@ def test_an_id_that_is_the_beginning_of_others_names_its_own_run(client: httpx.C
     problem(answer, 409)
 
 
+def test_an_id_may_hold_a_line_break(client: httpx.Client, store: Path) -> None:
+    write_runs(store, [StoredRun("exp\n1")])
+    for path in ("", "/metrics", "/artifacts", "/notes"):
+        assert client.get(f"/runs/exp%0A1{path}").status_code == 200, path
+    assert client.patch("/runs/exp%0A1/note", json={"note": "kept"}).json()["run_id"] == "exp\n1"
+
+
 @pytest.mark.parametrize("left_out", [["pip_freeze"], ["git_diff", "pip_freeze", "device_info", "error"]])
 def test_long_texts_can_be_left_out_of_a_comparison(
     client: httpx.Client, three_runs: Path, left_out: list[str]
