@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from backend.models import NO_NUL
 
+_SAYS_SOMETHING = r"^[^\x00]*[^\x00\s][^\x00]*$"
+"""Text that is not blank; that white space around it is taken off, no document can say otherwise."""
+
 Intent = Literal[
     "best_run",
     "list_runs",
@@ -45,7 +48,7 @@ class _Shape(BaseModel):
 class AgentQuery(_Shape):
     """A question about the runs, or about the models of the registry."""
 
-    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=NO_NUL)] = Field(
+    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=_SAYS_SOMETHING)] = Field(
         max_length=MAX_QUERY_CHARS,
         description=f"The question, at most {MAX_QUERY_CHARS:,} characters.",
         examples=["Compare my best two SVM runs"],

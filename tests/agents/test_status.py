@@ -1,9 +1,11 @@
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from agents.agents import AgentQuery
 from agents.engine import NO_MODEL, Assistant
 from backend.config import AgentSettings
 from tests.agents.labs import KEY, SVM, Lab, Parrot, lab
@@ -110,7 +112,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.mark.parametrize(
     "body",
     [
-        {}, {"query": ""}, {"query": "  "}, {"query": 5}, {"query": "x" * 4_001}, {"query": "a\x00b"},
+        {}, {"query": ""}, {"query": "  "}, {"query": "\x85"}, {"query": 5}, {"query": "x" * 4_001},
+        {"query": "a\x00b"},
         {"query": "Which?", "session_id": ""}, {"query": "Which?", "session_id": "x" * 201},
         {"query": "Which?", "flagged_run_id": SVM}, [], "Which?",
     ],
@@ -120,6 +123,12 @@ def test_a_question_that_is_none_is_a_problem_document(path: str, body: object, 
     response = asked.client.post(path, json=body)
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_the_document_says_that_a_question_is_not_blank() -> None:
+    pattern = AgentQuery.model_json_schema()["properties"]["query"]["pattern"]
+    assert [re.search(pattern, blank) for blank in ("", "  ", "\x85", "\n", "a\x00b")] == [None] * 5
+    assert re.search(pattern, " Which run\nis best? ")
 
 
 def test_the_tools_carry_the_callers_token(tmp_path: Path) -> None:
