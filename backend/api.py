@@ -6,6 +6,7 @@ Owns putting the parts together, and nothing else.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -37,7 +38,7 @@ def create_app(settings: Settings | None = None, *, assistant: Assistant | None 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await mcp.aclose()
-        service.close()
+        await to_thread.run_sync(service.close)  # a bucket's connections close only outside the event loop
 
     # The pages under /docs bring their scripts along: nothing is fetched from elsewhere.
     app = FastAPIOffline(title="ai-lab", version=__version__, description=openapi.DESCRIPTION, lifespan=lifespan)
