@@ -62,7 +62,7 @@ def parallel_backend(
                 yield run_all
         else:
             with _ending_processes():
-                yield _run_all
+                yield lambda work, items: _run_all(_UntilInterrupted(work), items)
 
 
 def _run_all(work: Work, items: Iterable[Item]) -> Iterator[Item]:
@@ -96,6 +96,28 @@ def _ending_processes() -> Iterator[None]:
     finally:
         # One whose work is done leaves by itself: it may still have runs to send to a server.
         get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=not is_done)
+
+
+class _UntilInterrupted:
+    """A function that a worker process calls no more once it was interrupted: it is given its next item before it ends.
+
+    Attributes:
+        is_interrupted: Whether this process was.
+    """
+
+    is_interrupted = False
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def __call__(self, item: Item) -> Item:
+        if _UntilInterrupted.is_interrupted:
+            raise KeyboardInterrupt
+        try:
+            return self._work(item)
+        except KeyboardInterrupt:
+            _UntilInterrupted.is_interrupted = True
+            raise
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import pytest
 
 import parallel_backends
 import sweep
-from tests.remote.machines import Server, environment, running, until
+from tests.remote.machines import PATIENCE_S, Server, ask, environment, running, until
 
 SMALL = ["--models", "perceptron", "linear_svm", "--datasets", "iris", "--seeds", "1", "2", "--n_epochs", "2"]
 DASK = [sys.executable, "-m", "dask"]
@@ -41,7 +41,7 @@ class Team:
 
     def runs(self, **query: str) -> list[dict[str, Any]]:
         """Asks the server for its runs in full."""
-        with httpx.Client(base_url=self.server.url, trust_env=False) as http:
+        with httpx.Client(base_url=self.server.url, timeout=PATIENCE_S, trust_env=False) as http:
             found = http.get("/runs", params=query).raise_for_status().json()
             return [http.get(f"/runs/{run['run_id']}").raise_for_status().json() for run in found]
 
@@ -68,6 +68,13 @@ def working(folder: Path, scheduler: Path, settings: Mapping[str, str], names: t
             worker.wait()
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a sweep wait for the scheduler and for workers that are still starting on a busy machine."""
+    monkeypatch.setattr(parallel_backends, "_CONNECT_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(parallel_backends, "_JOIN_TIMEOUT_S", PATIENCE_S)
+
+
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[Path]:
     """The file of a scheduler that no worker has joined."""
@@ -75,11 +82,19 @@ def scheduler(tmp_path: Path) -> Iterator[Path]:
     options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
     process = start(folder, "scheduler", *options)
     try:
-        until(file.exists)
+        until(lambda: _is_written(file))
         yield file
     finally:
         process.terminate()
         process.wait()
+
+
+def _is_written(file: Path) -> bool:
+    """Tells whether all of the scheduler's address is there: the file is made before it is filled."""
+    try:
+        return "address" in json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 @pytest.fixture
@@ -107,18 +122,18 @@ def test_workers_on_other_machines_record_on_the_server(
     assert {run["command"] for run in children} == {parent["command"]}
     for run in children:
         assert {"accuracy", "f1_macro", "val_loss"} <= run["final_metrics"].keys()
-        curves = httpx.get(f"{team.server.url}/runs/{run['run_id']}/metrics").json()
+        curves = ask(f"{team.server.url}/runs/{run['run_id']}/metrics").json()
         assert curves["val_loss"]["steps"] == [1, 2]
         written = [artifact["path"] for artifact in artifacts_of(team, run)]
         assert len(written) == 2
         assert all(Path(path).is_relative_to(team.folder) for path in written)  # on a worker's disk
-        table = httpx.get(f"{team.server.url}/runs/{run['run_id']}/artifacts/1")
+        table = ask(f"{team.server.url}/runs/{run['run_id']}/artifacts/1")
         assert table.text.splitlines()[0].startswith("epoch,train_loss")
     assert not store.exists()
 
 
 def artifacts_of(team: Team, run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = httpx.get(f"{team.server.url}/runs/{run['run_id']}/artifacts").json()
+    found: list[dict[str, Any]] = ask(f"{team.server.url}/runs/{run['run_id']}/artifacts").json()
     return found
 
 
@@ -144,7 +159,7 @@ def test_processes_of_this_machine_have_sent_their_runs_when_the_sweep_ends(
         monkeypatch.setenv("LAB_OUTBOX", str(tmp_path / "outbox"))
         command = [sys.executable, sweep.__file__, *SMALL, "--n_jobs", "2", "--output_dir", str(tmp_path / "out")]
         subprocess.run(command, env=os.environ, check=True, capture_output=True)
-        statuses = [run["status"] for run in httpx.get(f"{server.url}/runs").json()]
+        statuses = [run["status"] for run in ask(f"{server.url}/runs").json()]
     assert statuses == ["finished"] * 5
     assert list((tmp_path / "outbox").rglob("*.db")) == []
 
