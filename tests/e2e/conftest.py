@@ -3,6 +3,8 @@
 All of it ends with the tests of this package: an open browser leaves other tests no event loop, and a run goes on.
 """
 
+import contextlib
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,8 +21,22 @@ from scripts.dashboard import dashboard
 from tests.e2e.stores import Lab, recorded_lab
 from tests.live_server import serving
 
-WAIT_MS = 30_000
+WAIT_MS = 90_000
 INSTALL_S = 1_200
+_POLL_MS = 50
+_SETTLED = """
+([number, times]) => {
+    const app = document.querySelector('[data-testid="stApp"]')?.dataset;
+    const isDone = app?.testScriptState === "notRunning" && app.testConnectionState === "CONNECTED";
+    const isDrawn = !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]');
+    if (window.settling?.number !== number) window.settling = {number, times: 0};
+    window.settling.times = isDone && isDrawn ? window.settling.times + 1 : 0;
+    return window.settling.times >= times;
+}
+"""
+"""Waits until a page is done several times in a row: between two runs, as after `st.rerun`, it is for a moment."""
+_IN_A_ROW = 4
+_numbers = itertools.count()
 _PROBE = re.compile(r"/_stcore/(?:health|host-config)$")
 """Streamlit looks for itself under the address of a page first, which the browser reports as not found."""
 
@@ -55,10 +71,12 @@ class Visit:
         return self.page
 
     def settle(self) -> None:
-        """Waits until the page has been run to its end."""
+        """Waits until the page has been run to its end, and drawn."""
         app = self.page.get_by_test_id("stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=WAIT_MS)
         expect(app).to_have_attribute("data-test-connection-state", "CONNECTED", timeout=WAIT_MS)
+        arguments = [next(_numbers), _IN_A_ROW]
+        self.page.wait_for_function(_SETTLED, arg=arguments, polling=_POLL_MS, timeout=WAIT_MS)
 
     def reload(self) -> None:
         """Loads the address anew, as a colleague would who was sent it."""
@@ -145,17 +163,20 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def visit(context: BrowserContext, dashboard_url: str) -> Iterator[Visit]:
     """A page; whatever went wrong on it fails the test at its end."""
-    visit = watched(context, dashboard_url)
-    yield visit
-    visit.check()
-    visit.page.close()
+    with visiting(context, dashboard_url) as visit:
+        yield visit
+        visit.check()
 
 
-def watched(context: BrowserContext, url: str) -> Visit:
-    """Opens a page whose faults are noted."""
+@contextlib.contextmanager
+def visiting(context: BrowserContext, url: str) -> Iterator[Visit]:
+    """Opens a page whose faults are noted, and closes it in any case: it would be run anew beside later tests."""
     visit = Visit(context.new_page(), url)
     visit.page.on("console", visit.note_message)
     visit.page.on("dialog", visit.note_dialog)
     visit.page.on("pageerror", lambda error: visit.faults.append(f"page: {error}"))
     visit.page.on("request", visit.note_request)
-    return visit
+    try:
+        yield visit
+    finally:
+        visit.page.close()

@@ -21,6 +21,7 @@ MODELS: Final = {"linear_svm": 0.95, "logistic_regression": 0.9, "perceptron": 0
 DATASETS: Final = ("iris", "wine")
 SEEDS: Final = (1, 2)
 N_STEPS: Final = 40
+PLOT_PX: Final = (64, 48)
 N_OLDER: Final = 15
 N_RUNS: Final = N_OLDER + len(MODELS) * len(DATASETS) * len(SEEDS) + 4
 
@@ -103,7 +104,7 @@ def _write_artifacts(folder: Path, accuracy: float) -> list[Path]:
     table.write_text("epoch,accuracy\n" + "".join(f"{epoch},{accuracy * epoch / 10}\n" for epoch in range(10)))
     report.write_text(json.dumps({"accuracy": accuracy}))
     text.write_text("trained to the end\n")
-    image.write_bytes(_png(64, 48))
+    image.write_bytes(_png(*PLOT_PX))
     return [table, report, text, image]
 
 

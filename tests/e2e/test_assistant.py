@@ -22,10 +22,12 @@ def test_a_question_is_answered_with_steps_links_and_a_conversation(visit: Visit
     expect(page.get_by_text("built-in planner")).to_be_visible()
     ask(page, BEST)
     expect(page.get_by_text(ANSWERED)).to_have_count(1)
+    visit.settle()
     page.get_by_text(re.compile("Asked [0-9] tools?")).click()
     expect(page.get_by_text("Rank runs by accuracy")).to_be_visible()
     ask(page, "flag it")
     expect(page.get_by_text(ANSWERED)).to_have_count(2)
+    visit.settle()
     with LabClient(server) as client:
         assert client.get_run(lab.best).note == "PUBLISH"
         client.set_note(lab.best, None)
@@ -47,6 +49,7 @@ def test_a_suggestion_compares_with_tables_and_a_plot(visit: Visit, lab: Lab) ->
     expect(page.get_by_text(ANSWERED)).to_have_count(1)
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
+    visit.settle()
     page.get_by_test_id("stPageLink").filter(has_text="Open in Compare").click()
     expect(page).to_have_url(re.compile("/compare"))
     assert len(parse_qs(urlsplit(page.url).query)["ids"]) == 2

@@ -61,6 +61,7 @@ def test_a_file_whose_name_is_markup_is_previewed_and_downloaded(visit: Visit, l
     page.get_by_role("tab", name="Artifacts").click()
     expect(page.get_by_text("<script>alert(3)</script>")).to_be_visible()
     shows(page, HOSTILE_FILE[:12])
+    visit.settle()
     with page.expect_download() as started:
         page.get_by_role("button", name=re.compile("^Download <b>x")).click()
     assert started.value.path().read_text() == "<script>alert(3)</script>\n"

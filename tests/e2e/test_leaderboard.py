@@ -4,13 +4,14 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Visit
-from tests.e2e.grids import cell
+from tests.e2e.fields import choose
+from tests.e2e.grids import cell, grid
 from tests.e2e.stores import Lab
 
 
 def test_the_best_runs_are_ranked_and_compared(visit: Visit, lab: Lab) -> None:
     page = visit.open("/leaderboard")
-    table = page.get_by_test_id("stDataFrame")
+    table = grid(page)
     expect(cell(table, row=0, column=1)).to_contain_text(lab.best)
     expect(cell(table, row=1, column=1)).to_contain_text(lab.second)
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
@@ -22,12 +23,11 @@ def test_the_best_runs_are_ranked_and_compared(visit: Visit, lab: Lab) -> None:
 
 def test_a_loss_is_best_low_and_the_direction_can_be_changed(visit: Visit, lab: Lab) -> None:
     page = visit.open("/leaderboard")
-    metric = page.get_by_role("combobox", name="Metric")
-    metric.fill("val_loss")
-    metric.press("Enter")
+    choose(page, "Metric", "val_loss")
     expect(page.get_by_text("lowest first").first).to_be_visible()
-    table = page.get_by_test_id("stDataFrame")
+    table = grid(page)
     expect(cell(table, row=0, column=1)).to_contain_text(lab.best)
+    visit.settle()
     page.get_by_text("highest", exact=True).click()
     expect(cell(table, row=0, column=1)).not_to_contain_text(lab.best)
     visit.reload()
@@ -37,13 +37,12 @@ def test_a_loss_is_best_low_and_the_direction_can_be_changed(visit: Visit, lab: 
 
 def test_a_dataset_and_a_plot_are_chosen(visit: Visit, lab: Lab) -> None:
     page = visit.open("/leaderboard")
-    dataset = page.get_by_role("combobox", name="Dataset")
-    dataset.fill("wine")
-    dataset.press("Enter")
+    choose(page, "Dataset", "wine")
     expect(page).to_have_url(re.compile("dataset=wine"))
+    visit.settle()
     page.get_by_text("bars", exact=True).click()
     expect(page).to_have_url(re.compile("plot=bars"))
-    expect(page.get_by_test_id("stDataFrame")).not_to_contain_text(lab.best)
+    expect(grid(page)).not_to_contain_text(lab.best)
     visit.reload()
     expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
-    expect(page.get_by_test_id("stDataFrame")).not_to_contain_text(lab.best)
+    expect(grid(page)).not_to_contain_text(lab.best)

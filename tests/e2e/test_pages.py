@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from scripts.dashboard import dashboard
-from tests.e2e.conftest import Visit, watched
-from tests.e2e.stores import Lab
+from tests.e2e.conftest import Visit, visiting
+from tests.e2e.stores import N_RUNS, Lab
 from tests.live_server import unused_address
 
 PAGES = ["Home", "Runs", "Run", "Compare", "Leaderboard", "Models", "Assistant"]
@@ -45,8 +45,11 @@ def test_every_page_opens_in_either_theme_without_an_error(address: str, visit: 
 
 def test_every_page_is_reached_from_every_other_by_its_name(visit: Visit) -> None:
     page = visit.open("/")
+    home = page.get_by_test_id("stHeading").first.inner_text()
+    headings = {"Home": home, "Runs": f"{N_RUNS} runs"}
     for name, address in [*zip(PAGES, ADDRESSES, strict=True)][::-1]:
         page.get_by_role("navigation").get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_test_id("stHeading").first).to_have_text(headings.get(name, name))
         expect(page).to_have_url(f"{visit.url}{address}")
         visit.settle()
 
@@ -62,10 +65,9 @@ def dashboard_of_nothing() -> Iterator[str]:
 def test_without_a_server_every_page_says_how_to_start_it(
     address: str, context: BrowserContext, dashboard_of_nothing: str
 ) -> None:
-    visit = watched(context, dashboard_of_nothing)
-    visit.expected = ("The server does not answer",)
-    page = visit.open(address)
-    expect(page.get_by_text("The server does not answer")).to_be_visible()
-    expect(page.get_by_text("make serve", exact=True).last).to_be_visible()
-    visit.check()
-    page.close()
+    with visiting(context, dashboard_of_nothing) as visit:
+        visit.expected = ("The server does not answer",)
+        page = visit.open(address)
+        expect(page.get_by_text("The server does not answer")).to_be_visible()
+        expect(page.get_by_text("make serve", exact=True).last).to_be_visible()
+        visit.check()

@@ -4,7 +4,8 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Visit
-from tests.e2e.stores import Lab
+from tests.e2e.fields import choose
+from tests.e2e.stores import PLOT_PX, Lab
 from tools.client import LabClient
 
 
@@ -19,8 +20,10 @@ def test_curves_are_shown_smoothed_and_on_a_log_scale(visit: Visit, lab: Lab) ->
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
     page.get_by_text("Log scale", exact=True).click()
     expect(page).to_have_url(re.compile("log=true"))
+    visit.settle()
     page.get_by_role("slider", name="Smoothing").press("ArrowRight")
     expect(page).to_have_url(re.compile("smooth"))
+    visit.settle()
     page.get_by_text("time", exact=True).click()
     expect(page).to_have_url(re.compile("axis=time"))
     visit.reload()
@@ -33,10 +36,8 @@ def test_artifacts_are_previewed_and_downloaded(visit: Visit, lab: Lab) -> None:
     choose_tab(page, "Artifacts")
     expect(page).to_have_url(re.compile("tab=Artifacts"))
     for name in ("report.json", "notes.txt", "plot.png", "metrics.csv"):
-        box = page.get_by_role("combobox", name="Artifact")
-        box.fill(name)
-        box.press("Enter")
         visit.settle()
+        choose(page, "Artifact", name)
         shown = {
             "report.json": page.get_by_test_id("stJson"),
             "notes.txt": page.get_by_text("trained to the end"),
@@ -44,6 +45,10 @@ def test_artifacts_are_previewed_and_downloaded(visit: Visit, lab: Lab) -> None:
             "metrics.csv": page.get_by_test_id("stDataFrame").last,
         }
         expect(shown[name]).to_be_visible()
+        if name == "plot.png":  # the dashboard hands a picture out for as long as it is shown
+            expect(shown[name]).to_have_js_property("naturalWidth", PLOT_PX[0])
+    expect(page.get_by_role("button", name="Download metrics.csv")).to_be_visible()
+    visit.settle()
     with page.expect_download() as started:
         page.get_by_role("button", name="Download metrics.csv").click()
     assert Path(started.value.path()).read_text().startswith("epoch,accuracy\n")
@@ -69,6 +74,7 @@ def test_a_note_is_edited_in_place(visit: Visit, lab: Lab, server: str) -> None:
     page.get_by_role("textbox", name="Note").fill("looks good")
     page.get_by_role("button", name="Save note").click()
     expect(page.get_by_text("The note is saved.").last).to_be_visible()
+    visit.settle()
     page.get_by_role("button", name="PUBLISH").click()
     expect(page.get_by_role("textbox", name="Note")).to_have_value("PUBLISH: looks good")
     visit.settle()

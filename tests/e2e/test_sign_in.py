@@ -11,7 +11,7 @@ from backend.tokens import make_token
 from scripts.dashboard import dashboard
 from tests.backend.conftest import settings_for
 from tests.backend.stores import StoredRun, write_runs
-from tests.e2e.conftest import Visit, watched
+from tests.e2e.conftest import Visit, visiting
 from tests.live_server import serving
 
 RUN = "4f2c1111-0000-4000-8000-000000000001"
@@ -39,10 +39,9 @@ def closed_dashboard(store: Path, token: str) -> Iterator[str]:
 
 @pytest.fixture
 def closed(context: BrowserContext, closed_dashboard: str) -> Iterator[Visit]:
-    visit = watched(context, closed_dashboard)
-    yield visit
-    visit.check()
-    visit.page.close()
+    with visiting(context, closed_dashboard) as visit:
+        yield visit
+        visit.check()
 
 
 def test_one_signs_in_with_a_token_writes_in_ones_own_name_and_signs_out(closed: Visit, token: str) -> None:
@@ -65,6 +64,7 @@ def test_one_signs_in_with_a_token_writes_in_ones_own_name_and_signs_out(closed:
     page.get_by_label("Note", exact=True).fill("the one")
     page.get_by_role("button", name="Save note").click()
     expect(page.get_by_text("The note is saved.")).to_be_visible()
+    closed.settle()
     page.get_by_text("History of the note").click()
     expect(page.get_by_text("keep → the one")).to_be_visible()
     expect(page.get_by_text("UTC, ada")).to_be_visible()

@@ -13,6 +13,7 @@ from backend.config import AgentSettings, Settings
 from tests.agents.scripted_openai import MODEL, Script, scripted_openai, status
 from tests.live_server import serving, unused_address
 from tests.local_store import start_run
+from tests.ui.dashboard import PATIENCE_S
 from tools.client import LabClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +65,7 @@ def counting(runs: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def opened(**address: str) -> AppTest:
     """Opens the page under an address, as a browser does."""
-    page = AppTest.from_file(ROOT / "stream.py", default_timeout=60)
+    page = AppTest.from_file(ROOT / "stream.py", default_timeout=PATIENCE_S)
     page.switch_page("ui/pages/assistant.py")
     for name, value in address.items():
         page.query_params[name] = value

@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 from backend.models import MAX_COMPARED_RUNS
 from tests.live_server import unused_address
 from tests.local_store import start_run
+from tests.ui.dashboard import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "ui/pages/compare.py"
@@ -29,7 +30,7 @@ def runs(server: None) -> list[str]:
 
 def page(ids: list[str] | None = None, **state: str | list[str]) -> AppTest:
     """Opens the page at an address."""
-    app = AppTest.from_file(str(ROOT / "stream.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "stream.py"), default_timeout=PATIENCE_S).run()
     app.switch_page(PAGE)
     app.query_params.update({"ids": ids or [], **state})
     return app.run()

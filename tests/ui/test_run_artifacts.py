@@ -12,7 +12,7 @@ CONTENT = b"epoch,loss\n1,0.5\n"
 @pytest.fixture
 def sender(server: str) -> Iterator[httpx.Client]:
     """A training machine."""
-    with httpx.Client(base_url=server) as client:
+    with httpx.Client(base_url=server, timeout=60) as client:
         yield client
 
 

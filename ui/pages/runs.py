@@ -4,6 +4,8 @@ The filters, the columns, the order, the page and the picked runs are in the add
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +17,7 @@ from tools.errors import NotFoundError
 from ui import downloads, run_columns
 from ui.components import compare_link, empty_store, note_editor, page_heading, run_link, status_badge
 from ui.connection import asking, facets, facets_with_params, run_page
+from ui.downloads import Sheet
 from ui.filter_bar import DEFAULT_PAGE_SIZE, PAGE, View, filter_bar, sort_by
 from ui.formatting import STATUS_COLORS, cell_text, moment_text, plain_markdown, short_id
 from ui.run_filters import running
@@ -27,6 +30,19 @@ _SELECTED: Final = "selected"
 _PICKED: Final = "runs-picked"
 
 
+@dataclass
+class _Shown:
+    """What the table shows at the moment.
+
+    Attributes:
+        runs: The runs.
+        are_offered: Whether they are offered as files; None before the page has come to that.
+    """
+
+    runs: list[RunSummary] = field(default_factory=list)
+    are_offered: bool | None = None
+
+
 def _page() -> None:
     with asking():
         vocabulary = facets_with_params()
@@ -36,19 +52,25 @@ def _page() -> None:
     for problem in view.filters.problems():
         st.warning(plain_markdown(problem))
     lives = running(vocabulary) > 0
-    st.fragment(_results, run_every=_REFRESH_S if lives else None)(view, lives)
+    shown = _Shown()
+    st.fragment(_results, run_every=_REFRESH_S if lives else None)(view, lives, shown)
+    shown.are_offered = bool(shown.runs)
+    if shown.are_offered:
+        _downloads(shown, view)
     if selected := _selected():
         with st.bottom:
-            _panel(selected, view)
+            _panel(selected, shown.runs)
 
 
-def _results(view: View, lives: bool) -> None:
-    """Shows the runs that fit; on its own again and again while a run is under way."""
+def _results(view: View, lives: bool, shown: _Shown) -> None:
+    """Shows the runs that fit and puts them into `shown`; on its own again and again while a run is under way."""
     with asking():
         now = facets()
         found, pages = _found(view)
-    if st.session_state.pop(_PICKED, False) or (running(now) > 0) != lives:
+    is_other_page = shown.are_offered not in (None, bool(found.runs))
+    if st.session_state.pop(_PICKED, False) or (running(now) > 0) != lives or is_other_page:
         st.rerun()
+    shown.runs = found.runs
     if not found.runs:
         _nothing_fits()
         return
@@ -57,11 +79,8 @@ def _results(view: View, lives: bool) -> None:
     selected = _selected()
     with head:
         _head(found, now, selected)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if pages > 1:
-            st.pagination(pages, key=PAGE, bind="query-params")
-        st.space("stretch")
-        _downloads(found, view)
+    if pages > 1:
+        st.pagination(pages, key=PAGE, bind="query-params")
 
 
 def _found(view: View) -> tuple[RunPage, int]:
@@ -111,26 +130,35 @@ def _compare(selected: list[str]) -> None:
         compare_link(selected, label=f"Compare {len(selected)} runs")
 
 
-def _downloads(found: RunPage, view: View) -> None:
-    """Offers what is shown as files, made when they are asked for."""
-    sheet = run_columns.sheet(found.runs, view.columns)
+def _downloads(shown: _Shown, view: View) -> None:
+    """Offers what is shown as files, made when they are asked for.
+
+    They are no part of what is run anew by itself: Streamlit makes an offer anew with each run and takes the former one
+    back, so that a click at that moment would come to nothing.
+    """
     kinds = (
         ("CSV", "csv", "text/csv", downloads.csv_bytes),
         ("Parquet", "parquet", "application/vnd.apache.parquet", downloads.parquet_bytes),
         ("Excel", "xlsx", downloads.EXCEL_MEDIA_TYPE, downloads.excel_bytes),
     )
-    for name, ending, media_type, write in kinds:
-        st.download_button(
-            name,
-            partial(write, sheet),
-            file_name=f"runs.{ending}",
-            mime=media_type,
-            key=f"download-{ending}",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
-            help=f"The {len(found.runs)} runs of this page with these columns, as {name}",
-        )
+    with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        for name, ending, media_type, write in kinds:
+            st.download_button(
+                name,
+                partial(_file, write, shown, view.columns),
+                file_name=f"runs.{ending}",
+                mime=media_type,
+                key=f"download-{ending}",
+                icon=":material/download:",
+                type="tertiary",
+                on_click="ignore",
+                help=f"The runs of this page with these columns, as {name}",
+            )
+
+
+def _file(write: Callable[[Sheet], bytes], shown: _Shown, columns: list[str]) -> bytes:
+    """Gives what is shown at the moment as the content of a file."""
+    return write(run_columns.sheet(shown.runs, columns))
 
 
 def _table(found: RunPage, view: View) -> None:
@@ -205,7 +233,7 @@ def _select(run_ids: list[str]) -> None:
         del st.query_params[_SELECTED]
 
 
-def _panel(selected: list[str], view: View) -> None:
+def _panel(selected: list[str], shown: list[RunSummary]) -> None:
     """Shows the selected run, or one of several, with its note to edit."""
     with st.container(border=True):
         left, right = st.columns([2, 3], gap="medium")
@@ -213,7 +241,7 @@ def _panel(selected: list[str], view: View) -> None:
             run_id = selected[-1]
             if len(selected) > 1:
                 run_id = st.selectbox("Selected run", selected, index=len(selected) - 1, format_func=short_id)
-            run = _run(run_id, view)
+            run = _run(run_id, shown)
             if run is not None:
                 _facts(run)
         if run is not None:
@@ -221,12 +249,12 @@ def _panel(selected: list[str], view: View) -> None:
                 note_editor(run, key="runs-note")
 
 
-def _run(run_id: str, view: View) -> RunSummary | None:
+def _run(run_id: str, shown: list[RunSummary]) -> RunSummary | None:
     """Gives a run of the page, or asks for one of another page; None where there is none."""
+    for run in shown:
+        if run.run_id == run_id:
+            return run
     with asking() as server:
-        for run in _found(view)[0].runs:
-            if run.run_id == run_id:
-                return run
         try:
             return server.get_run(run_id)
         except NotFoundError as error:
