@@ -17,7 +17,7 @@ from typing import Final
 
 from benchmarks.ingest import stored_points
 from benchmarks.measure import BenchmarkError, Finding, Sample, time_text
-from benchmarks.servers import free_port, start_server
+from benchmarks.servers import held_port, start_server
 from benchmarks.workspace import ROOT, Workspace
 from lab_logger import start_run
 
@@ -35,23 +35,9 @@ def calls_while_a_server_dies(workspace: Workspace, *, is_quick: bool) -> list[F
     alone = [{"DB_PATH": str(workspace.folder / f"alone-{number}.db")} for number in range(CLIENTS)]
     with _training(workspace, alone, runs) as processes:
         floor = _p99(processes)
-    port = free_port()
-    remote = [
-        {
-            "LAB_SERVER_URL": f"http://127.0.0.1:{port}",
-            "XDG_STATE_HOME": str(workspace.folder / f"state-{number}"),
-            "LAB_FLUSH_TIMEOUT_S": "60",
-        }
-        for number in range(CLIENTS)
-    ]
     store = workspace.folder / "killed.db"
-    with _training(workspace, remote, runs) as processes:
-        for _ in range(KILLS):
-            with start_server(store, workspace=workspace, port=port) as server:
-                _wait_a_while(processes)
-                server.process.kill()
-        with start_server(store, workspace=workspace, port=port):
-            calls = _p99(processes)
+    with held_port() as port:
+        calls = _p99_on_a_server_that_dies(workspace, store, port=port, runs=runs)
     stored, n_calls = stored_points(store), CLIENTS * runs * STEPS
     return [
         Finding(
@@ -64,6 +50,24 @@ def calls_while_a_server_dies(workspace: Workspace, *, is_quick: bool) -> list[F
             remark=f"{stored:,} points of {n_calls:,} calls; the floor is the same calls into a file for each",
         )
     ]
+
+
+def _p99_on_a_server_that_dies(workspace: Workspace, store: Path, *, port: int, runs: int) -> float:
+    remote = [
+        {
+            "LAB_SERVER_URL": f"http://127.0.0.1:{port}",
+            "XDG_STATE_HOME": str(workspace.folder / f"state-{number}"),
+            "LAB_FLUSH_TIMEOUT_S": str(_PATIENCE_S),
+        }
+        for number in range(CLIENTS)
+    ]
+    with _training(workspace, remote, runs) as processes:
+        for _ in range(KILLS):
+            with start_server(store, workspace=workspace, port=port) as server:
+                _wait_a_while(processes)
+                server.process.kill()
+        with start_server(store, workspace=workspace, port=port):
+            return _p99(processes)
 
 
 @contextlib.contextmanager

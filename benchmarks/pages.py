@@ -210,13 +210,7 @@ class Lab:
 
     def note(self) -> str | None:
         """Gives the run's note."""
-        found = self.connection.execute("SELECT note FROM manifests WHERE run_id = ?", (self.run_with_curves,))
-        note: str | None = found.fetchone()[0]
-        return note
-
-    def set_note(self, note: str | None) -> None:
-        """Sets the run's note."""
-        self.connection.execute("UPDATE manifests SET note = ? WHERE run_id = ?", (note, self.run_with_curves))
+        return _note(self.connection, self.run_with_curves)
 
 
 @contextlib.contextmanager
@@ -227,22 +221,28 @@ def opened_lab(store: Path, browser: Browser, workspace: Workspace) -> Iterator[
         BenchmarkError: The server did not come up, or the page of a run did not.
         DashboardError: The dashboard did not start.
     """
-    with (
-        contextlib.closing(sqlite3.connect(store, isolation_level=None, timeout=_PATIENCE_MS / 1e3)) as connection,
-        start_server(store, workspace=workspace) as server,
-        dashboard(server.url) as url,
-        _visiting(browser) as other,
-    ):
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None, timeout=_PATIENCE_MS / 1e3)) as connection:
         found = connection.execute("SELECT run_id FROM run_state ORDER BY seq LIMIT ?", (CURVE_RUNS,))
         run_ids = [str(run_id) for (run_id,) in found]
         (with_curves,) = connection.execute("SELECT run_id FROM metric_series ORDER BY series LIMIT 1").fetchone()
-        lab = Lab(url, run_ids, with_curves, other, connection)
-        note = lab.note()
+        note = _note(connection, with_curves)
         try:
-            _open(other, url, View("Run", f"/run?{urlencode({'id': with_curves})}", tables=2, charts=1))
-            yield lab
+            with (
+                start_server(store, workspace=workspace) as server,
+                dashboard(server.url) as url,
+                _visiting(browser) as other,
+            ):
+                _open(other, url, View("Run", f"/run?{urlencode({'id': with_curves})}", tables=2, charts=1))
+                yield Lab(url, run_ids, with_curves, other, connection)
         finally:
-            lab.set_note(note)
+            # The server has ended: no note that was sent twice comes after this one.
+            connection.execute("UPDATE manifests SET note = ? WHERE run_id = ?", (note, with_curves))
+
+
+def _note(connection: sqlite3.Connection, run_id: str) -> str | None:
+    found = connection.execute("SELECT note FROM manifests WHERE run_id = ?", (run_id,))
+    note: str | None = found.fetchone()[0]
+    return note
 
 
 class Visit:

@@ -26,7 +26,7 @@ _PLACES: Final = (
 )
 """Where macOS and Windows keep a browser that no search path names."""
 
-_START_LIMIT_S: Final = 60.0
+_START_LIMIT_S: Final = 120.0
 _INSTALL_LIMIT_S: Final = 300.0
 """For so long each command may run: a download that a network swallows is given up, and the next way is tried."""
 
@@ -57,7 +57,9 @@ def launch(playwright: Playwright) -> Browser:
         NoBrowserError: There is none, and none could be installed.
     """
     own = Path(playwright.chromium.executable_path)
-    return playwright.chromium.launch(executable_path=find_or_install(own), args=list(_QUIET))
+    return playwright.chromium.launch(
+        executable_path=find_or_install(own), args=list(_QUIET), timeout=1e3 * _START_LIMIT_S
+    )
 
 
 def find_or_install(own: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Starts the dashboard on a free port of this machine, for tests, screenshots and measurements.
+"""Starts the dashboard on a port that is free when it starts, for tests, screenshots and measurements.
 
 Owns the process's life. It must not open a page.
 """
@@ -6,7 +6,6 @@ Owns the process's life. It must not open a page.
 import contextlib
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -34,7 +33,7 @@ def dashboard(server_url: str, *, token: str = "") -> Iterator[str]:
         DashboardError: The dashboard ended before it was ready.
     """
     settings = {"LAB_SERVER_URL": server_url, "LAB_API_TOKEN": token, "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false"}
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "stream.py"), "--server.port", str(_free_port())]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "stream.py"), "--server.port", "0"]
     process = subprocess.Popen(
         [*command, "--server.fileWatcherType", "none"],
         cwd=ROOT,
@@ -69,9 +68,3 @@ def _ready(output: IO[str]) -> str:
         if found is not None:
             return found[1]
     raise DashboardError("the dashboard did not start; it said:\n" + "".join(said))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

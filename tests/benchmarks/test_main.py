@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import crowds
 from benchmarks.__main__ import BENCHMARKS, RESULTS, main
 from benchmarks.workspace import ROOT, SETTINGS
 
@@ -22,7 +23,8 @@ def test_a_quick_measuring_writes_only_where_it_is_told(
     assert str(Path.home()) not in text
 
 
-def test_the_crowds_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_crowds_lose_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(crowds, "STARTERS", 16)  # as many as a busy machine serves within the usual busy timeout
     assert main(["--quick", "--only", "starters"]) == 0
     assert "0 errors, 0 runs missing" in re.sub(r"\s+", " ", capsys.readouterr().out)
 

@@ -60,6 +60,7 @@ def test_a_page_that_shows_an_error_is_not_measured(lab: Lab, browser: Browser) 
 @pytest.mark.timeout(INSTALL_S)
 def test_every_click_on_a_status_gives_another_selection(lab: Lab, browser: Browser) -> None:
     with contextlib.closing(browser.new_context()) as context:
+        context.set_default_timeout(60_000)
         choose = Filter(context.new_page(), lab.url)
         counts = []
         for _ in CHOSEN:

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,11 @@ def _get(url: str) -> int:
         return int(answer.status)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port for who is told it. On Linux no other program is given it by chance meanwhile."""
+    with gui._free_port() as port:
+        yield port
 
 
 def _is_closed(port: int) -> bool:
@@ -39,8 +41,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "main.db"
 
 
-def test_server_and_dashboard_answer_and_leave_nothing_behind(db: Path) -> None:
-    port = _free_port()
+def test_server_and_dashboard_answer_and_leave_nothing_behind(db: Path, port: int) -> None:
     with gui.serving(db, port=port) as dashboard:
         assert dashboard.url == f"http://127.0.0.1:{port}/models"
         assert dashboard.place == db
@@ -54,8 +55,9 @@ def test_server_and_dashboard_answer_and_leave_nothing_behind(db: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM)])
-def test_the_command_prints_the_address_and_ends_both_when_told(db: Path, number: signal.Signals, status: int) -> None:
-    port = _free_port()
+def test_the_command_prints_the_address_and_ends_both_when_told(
+    db: Path, port: int, number: signal.Signals, status: int
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "lightml", "gui", "--db", str(db), "--port", str(port)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "libs")},
@@ -73,13 +75,12 @@ def test_the_command_prints_the_address_and_ends_both_when_told(db: Path, number
 
 
 def test_a_server_that_ends_ends_it_with_what_it_said(
-    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    db: Path, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "backend").mkdir()
     (tmp_path / "backend" / "api.py").write_text("raise SystemExit('the store is on fire')")
     (tmp_path / "stream.py").write_text("")
     monkeypatch.setattr(gui, "CHECKOUT", tmp_path)
-    port = _free_port()
     with (
         pytest.raises(DashboardError, match=r"(?s)the server ended with exit code .* it said:\n.*the store is on fire"),
         gui.serving(db, port=port),
@@ -88,11 +89,13 @@ def test_a_server_that_ends_ends_it_with_what_it_said(
     assert _is_closed(port)
 
 
-def test_a_server_that_is_not_well_ends_it_with_its_answer(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_well_ends_it_with_its_answer(
+    db: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAB_BUSY_TIMEOUT_S", "-1")
     with (
         pytest.raises(DashboardError, match=r"(?s)answered 500; .*LAB_BUSY_TIMEOUT_S"),
-        gui.serving(db, port=_free_port()),
+        gui.serving(db, port=port),
     ):
         pass
 
@@ -102,8 +105,8 @@ def test_without_a_registry_nothing_is_started(tmp_path: Path) -> None:
         pass
 
 
-def test_an_address_of_another_machine_is_refused(db: Path) -> None:
-    with pytest.raises(DashboardError, match=r"192\.0\.2\.1"), gui.serving(db, host="192.0.2.1", port=_free_port()):
+def test_an_address_of_another_machine_is_refused(db: Path, port: int) -> None:
+    with pytest.raises(DashboardError, match=r"192\.0\.2\.1"), gui.serving(db, host="192.0.2.1", port=port):
         pass
 
 

@@ -11,10 +11,12 @@ from itertools import cycle
 from pathlib import Path
 
 import httpx
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = Path(__file__).with_name("training.py")
+PATIENCE_S = 240
+"""How long something is waited for that comes, however busy the machine is."""
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -24,12 +26,30 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "WANDB_MODE": "disabled", **settings}
 
 
+_held: list[socket.socket] = []
+
+
+def _unused_port() -> int:
+    """Gives a port for a server process to listen at, now and after each of its deaths, that no other program is given.
+
+    A socket that does not listen holds it for as long as this process lives; who connects meanwhile is refused.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    port: int = holder.getsockname()[1]
+    if sys.platform == "linux":
+        _held.append(holder)
+    else:
+        holder.close()  # elsewhere no second socket may be bound to it
+    return port
+
+
 class Server:
     """A server process on a port of its own, started again on the same one after it was killed."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = _unused_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._settings = settings
@@ -44,16 +64,25 @@ class Server:
         self.launch()
         self.wait()
 
-    @retry(retry=retry_if_exception_type(httpx.TransportError), wait=wait_fixed(0.05), stop=stop_after_attempt(1200))
+    @retry(
+        retry=retry_if_exception_type(httpx.TransportError), wait=wait_fixed(0.05), stop=stop_after_delay(PATIENCE_S)
+    )
     def wait(self) -> None:
         """Waits until the server answers, and has opened its store."""
-        httpx.get(f"{self.url}/version", trust_env=False)  # which opens the store
+        assert self._process is not None
+        assert self._process.poll() is None, "the server did not come up"
+        ask(f"{self.url}/version")  # which opens the store
 
     def kill(self) -> None:
         """SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+
+def ask(url: str) -> httpx.Response:
+    """Asks a server, and waits for its answer however busy the machine is."""
+    return httpx.get(url, timeout=PATIENCE_S, trust_env=False)
 
 
 class BadNetwork:
@@ -151,14 +180,14 @@ class Machine:
 @contextlib.contextmanager
 def running(server: Server) -> Iterator[Server]:
     """A server that is up now and gone afterwards."""
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.kill()
 
 
-@retry(retry=retry_if_exception_type(AssertionError), wait=wait_fixed(0.02), stop=stop_after_attempt(6000))
+@retry(retry=retry_if_exception_type(AssertionError), wait=wait_fixed(0.02), stop=stop_after_delay(PATIENCE_S))
 def until(holds: Callable[[], bool]) -> None:
     """Waits until something holds."""
     assert holds()

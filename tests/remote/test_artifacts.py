@@ -6,11 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.remote.conftest import Database
-from tests.remote.machines import Machine, Server, running, until
+from tests.remote.machines import Machine, Server, ask, running, until
 from tests.s3_server import environment_for, new_bucket, serving_s3
 from tools.client import LabClient
 
@@ -65,7 +64,7 @@ def test_artifacts_arrive_whole_though_the_server_is_killed_while_they_are_sent(
 
 def _has_begun(url: str) -> bool:
     """Tells whether some of the large file has come, or all of it."""
-    state = httpx.get(f"{url}/ingest/objects/{hashlib.sha256(MODEL).hexdigest()}", trust_env=False).json()
+    state = ask(f"{url}/ingest/objects/{hashlib.sha256(MODEL).hexdigest()}").json()
     return bool(state["stored"] or state["parts"])
 
 

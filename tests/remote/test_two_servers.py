@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import httpx
-
 from tests import postgres
 from tests.remote.conftest import Database, on_postgresql
-from tests.remote.machines import Machine, Server, running, until
+from tests.remote.machines import Machine, Server, ask, running, until
 
 
 def test_servers_that_start_at_once_on_an_empty_database_serve_the_same_runs(
@@ -27,7 +25,7 @@ def test_servers_that_start_at_once_on_an_empty_database_serve_the_same_runs(
         for training in trainings:
             said, _ = training.communicate()
             assert training.returncode == 0, said
-        answers = [httpx.get(f"{server.url}/runs", trust_env=False).json() for server in servers]
+        answers = [ask(f"{server.url}/runs").json() for server in servers]
     finally:
         for server in servers:
             server.kill()
@@ -44,7 +42,7 @@ def test_a_postgresql_restarted_under_load_loses_nothing(tmp_path: Path) -> None
             for stored in (500, 2_000):
                 until(lambda stored=stored: database.points() > stored)  # type: ignore[misc]
                 with postgres.stopped():
-                    assert httpx.get(f"{server.url}/runs", trust_env=False).status_code == 503
+                    assert ask(f"{server.url}/runs").status_code == 503
             for training in trainings:
                 said, _ = training.communicate()
                 assert training.returncode == 0, said

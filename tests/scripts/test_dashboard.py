@@ -10,7 +10,7 @@ from tests.live_server import unused_address
 
 def test_the_dashboard_answers_while_it_is_wanted_and_then_no_more() -> None:
     with dashboard(unused_address()) as url:
-        assert httpx.get(f"{url}/_stcore/health").text == "ok"
+        assert httpx.get(f"{url}/_stcore/health", timeout=60).text == "ok"
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/_stcore/health")
 
