@@ -8,7 +8,9 @@ import sys
 import tempfile
 import warnings
 
+import hypothesis
 import pytest
+from hypothesis.internal.conjecture import providers
 from xdist.remote import Producer
 
 from tests.parallel import GroupScheduling, place_of
@@ -25,6 +27,12 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="lab-state-", ignore_cleanup_errors=True)
     os.environ["XDG_STATE_HOME"] = folder.name
     config.add_cleanup(folder.cleanup)
+    # The same examples in every run, and none of them too slow: how long one takes is a matter of what runs beside it.
+    # Hypothesis draws on numbers and texts of whatever code is loaded, which differs with the tests that went before.
+    providers._get_local_constants = lambda: providers._local_constants
+    slow = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("tests")
 
 
 def pytest_sessionfinish() -> None:

@@ -28,7 +28,7 @@ def serving_s3() -> Iterator[str]:
 def new_bucket(address: str) -> str:
     """Makes a bucket and gives its name."""
     name = f"bucket-{uuid4().hex}"
-    assert httpx.put(f"{address}/{name}").is_success
+    assert httpx.put(f"{address}/{name}", timeout=60).is_success  # the first one imports what serves it
     return name
 
 

@@ -134,7 +134,7 @@ def test_the_curl_commands_of_the_readme_work(server: str, project: Path) -> Non
     run(commands, folder=project, server=server)
 
     assert (project / "model.joblib").stat().st_size > 0
-    noted = httpx.get(f"{server}/runs", params={"note_substring": "PUBLISH"}).json()
+    noted = httpx.get(f"{server}/runs", params={"note_substring": "PUBLISH"}, timeout=60).json()
     assert len(noted) == 1
 
 

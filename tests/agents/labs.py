@@ -129,7 +129,7 @@ def lab(
     store = write_runs(folder / "manifests.db", wine_runs() if runs is None else runs)
     with scripted_openai(script) as base_url:
         given = {"openai_api_key": SecretStr(KEY), "openai_base_url": base_url, "openai_model": MODEL}
-        own = AgentSettings(**{**given, "agent_timeout_s": 30.0, **(settings or {})})
+        own = AgentSettings(**{**given, "agent_timeout_s": 300.0, **(settings or {})})
         assistant = Assistant(lambda: own, **assistant_options)
         app = create_app(settings_for(store, **(server or {})), assistant=assistant)
         transport = InProcess(app, client=client)

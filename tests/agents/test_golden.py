@@ -13,6 +13,8 @@ from tests.agents.golden import Asked, Golden
 
 Results = list[tuple[Golden, Asked]]
 
+pytestmark = pytest.mark.timeout(1_200)  # hundreds of questions are asked before the first test
+
 LEAST_DEVELOPED = 0.95
 LEAST_ASIDE = 0.85
 LEAST_PRACTICE = 0.97

@@ -207,8 +207,8 @@ def test_a_stream_is_made_of_chunks_that_split_the_arguments() -> None:
     question = {"model": MODEL, "stream": True, "messages": [{"role": "user", "content": "q"}]}
     with scripted_openai(Script([calls(("list_runs", {"q": "iris"}))], repeats=True)) as base_url:
         url = f"{base_url}/chat/completions"
-        without = httpx.post(url, json=question)
-        usage = httpx.post(url, json={**question, "stream_options": {"include_usage": True}})
+        without = httpx.post(url, json=question, timeout=60)
+        usage = httpx.post(url, json={**question, "stream_options": {"include_usage": True}}, timeout=60)
     assert without.headers["content-type"].startswith("text/event-stream")
     *events, end, rest = without.text.split("\n\n")
     assert (end, rest, "usage" in without.text) == ("data: [DONE]", "", False)
@@ -266,7 +266,8 @@ def test_a_call_without_its_result_is_refused_as_openai_refuses_it(history: list
 
 def test_one_model_is_listed() -> None:
     with scripted_openai(Script([])) as base_url:
-        assert [model["id"] for model in httpx.get(f"{base_url}/models").json()["data"]] == [MODEL]
+        listed = httpx.get(f"{base_url}/models", timeout=60).json()["data"]
+    assert [model["id"] for model in listed] == [MODEL]
 
 
 @tool

@@ -40,7 +40,7 @@ def settings_for(store: Path, **given: Any) -> Settings:
     independent: dict[str, Any] = {
         "project_name": "test-lab",
         "project_root": store.parent,
-        "busy_timeout_s": 5.0,
+        "busy_timeout_s": 60.0,
         "api_token": None,
         "database_url": url_at(store),
         "artifact_uri": None,

@@ -18,6 +18,7 @@ from backend.postgres_connection import Address
 from lab_logger import statements
 from lab_logger.leases import Lease, own_lease
 from lab_logger.storage import open_database
+from lightml.connections import close
 from tests.postgres import fresh_store
 
 AT = "2025-12-01T10:00:00.000000Z"
@@ -79,6 +80,7 @@ def on_postgresql(path: Path) -> Iterator[str]:
             yield url
         finally:
             del _databases[path]
+            close(url)  # the next test is given the same database: what is known of its registry is forgotten
 
 
 @contextmanager
@@ -124,7 +126,7 @@ def execute(path: Path, statement: str, values: dict[str, object] | None = None)
         with psycopg.connect(url, autocommit=True) as client:
             found = client.execute(_for_psycopg(statement) if values else statement.encode(), values)
             return found.fetchall() if found.description is not None else []
-    connection = sqlite3.connect(path, isolation_level=None, timeout=5)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=60)
     try:
         return connection.execute(statement, values or {}).fetchall()
     finally:
@@ -136,11 +138,11 @@ def _writing(path: Path) -> Iterator[Client]:
     """Opens a transaction that writes with what the store's own programs write with."""
     url = url_at(path)
     if url is not None:
-        connection = Address(url, busy_timeout_s=5).connect()
+        connection = Address(url, busy_timeout_s=60).connect()
         with connection, connection.pipeline():
             yield _PostgresClient(connection)
         return
-    file = open_database(path, busy_timeout_s=5)
+    file = open_database(path, busy_timeout_s=60)
     file.execute("PRAGMA synchronous = OFF")
     file.execute("BEGIN IMMEDIATE")
     yield file

@@ -60,17 +60,23 @@ def writing(path: Path, *, threads: int = 3) -> Iterator[list[int]]:
 def test_a_copy_made_while_others_write_holds_one_moment(store: Path, tmp_path: Path) -> None:
     write_runs(store, [StoredRun(f"run-{n}", params={"text": "x" * 2_000}) for n in range(2_000)])
     target = tmp_path / "copies" / "copy.db"
-    progress: list[int] = []
+    steps: list[int] = []
 
     with writing(store) as written:
         while min(written) < 5:
             pass
         before = list(written)
-        backup.copy_file(store, target, watch=lambda done, total: progress.append(sum(written)))
-        while sum(written) == progress[-1]:
-            pass
 
-    assert progress[-1] > progress[0]  # the writers went on between the steps
+        def watch(done: int, total: int) -> None:
+            # The writers go on between the steps: were they kept waiting, this would be for ever.
+            reached = sum(written)
+            while sum(written) == reached:
+                pass
+            steps.append(done)
+
+        backup.copy_file(store, target, watch=watch)
+
+    assert len(steps) > 1
     counts = dict(execute(target, "SELECT series, count(*) FROM metric_points GROUP BY series"))
     assert all(counts[2 * n + 101] == counts[2 * n + 102] >= before[n] for n in range(3))
     assert execute(target, "SELECT count(*) FROM manifests") == [(2_000,)]
@@ -138,7 +144,7 @@ def test_a_database_in_use_is_never_replaced(store: Path, tmp_path: Path, capfd:
     write_runs(store, [StoredRun("run-1")])
     other = write_runs(tmp_path / "other.db", [StoredRun("run-2")])
 
-    with closing(open_database(other, busy_timeout_s=5)) as connection:
+    with closing(open_database(other, busy_timeout_s=60)) as connection:
         connection.execute("UPDATE manifests SET note = 'kept'")
         assert backup.main([str(other), "--force"]) == 1
     assert backup.main([str(store), "--force"]) == 1
@@ -204,5 +210,5 @@ def test_a_copy_put_in_place_serves_the_runs_of_its_moment(store: Path, tmp_path
     assert [run["run_id"] for run in client.get("/runs").json()] == ["run-1"]
     assert client.get("/runs/run-1/metrics").json()["loss"]["values"] == [1.0]
     assert client.get("/runs", params={"q": "first"}).headers["X-Total-Count"] == "1"
-    with closing(open_database(store, busy_timeout_s=5)) as connection:
+    with closing(open_database(store, busy_timeout_s=60)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

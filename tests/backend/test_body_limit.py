@@ -24,7 +24,7 @@ def test_a_body_that_is_too_long_is_refused_however_it_is_sent(store: Path) -> N
             yield b"n" * 100_000
         yield b'"}'
 
-    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address, timeout=60) as client:
         whole = client.patch("/runs/run/note", content=b"".join(in_pieces()), headers=KIND)
         pieces = client.patch("/runs/run/note", content=in_pieces(), headers=KIND)
         compare = client.post("/compare", content=b" " * 1_000_001, headers=KIND)
@@ -41,7 +41,7 @@ def test_a_body_up_to_the_limit_arrives_whole(store: Path) -> None:
     def in_pieces() -> Iterator[bytes]:
         yield from (body[start : start + 64_000] for start in range(0, len(body), 64_000))
 
-    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address) as client:
+    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address, timeout=60) as client:
         for content in (body, in_pieces()):
             answer = client.patch("/runs/run/note", content=content, headers=KIND)
             assert answer.json()["note"] == "note"

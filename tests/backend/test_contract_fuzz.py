@@ -90,7 +90,9 @@ def _fit_metric(metric: dict[str, Any]) -> None:
 
 
 def _fit_model(model: dict[str, Any]) -> None:
-    """Makes a model no parent of its own, and of one parent at most."""
+    """Makes a model no parent of its own, of one parent at most, and made from no run but one that went well."""
+    if model.get("from_run") is not None:
+        model["from_run"] = "a1"
     if model.get("parent_id") is not None or model.get("parent_name") == model.get("model_name"):
         model.pop("parent_name", None)
 

@@ -150,7 +150,7 @@ def test_a_copy_interrupted_after_every_single_batch_still_arrives_whole(source:
         except InterruptedCopyError:
             interruptions += 1
             with pytest.raises(StoreError, match="unfinished copy"):
-                open_database(target, busy_timeout_s=5)
+                open_database(target, busy_timeout_s=60)
 
     assert interruptions > 15
     assert outcome.is_same
@@ -190,9 +190,11 @@ def test_a_copy_killed_in_the_middle_goes_on_when_the_command_is_given_again(sou
 
 
 def has_note(path: Path, part: str) -> bool:
-    """Tells whether a copy into a file has come as far as a table."""
+    """Tells whether a copy into a file has come as far as a table; a file that is not there yet is not made."""
     try:
-        return bool(execute(path, f"SELECT 1 FROM {contents.UNDER_WAY} WHERE part = '{part}'"))
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=60)) as connection:
+            query = f"SELECT 1 FROM {contents.UNDER_WAY} WHERE part = ?"
+            return connection.execute(query, (part,)).fetchone() is not None
     except sqlite3.OperationalError:
         return False
 
@@ -208,7 +210,7 @@ def test_a_row_tampered_with_on_the_way_is_found_and_put_right(
 
     assert [verdict.table for verdict in outcome.verdicts if not verdict.is_same] == ["metric_points"]
     with pytest.raises(StoreError, match="unfinished copy"):
-        open_database(target, busy_timeout_s=5)
+        open_database(target, busy_timeout_s=60)
 
     assert main([str(source), str(target)]) == 0
     assert "metric_points was copied anew" in capfd.readouterr().err
@@ -373,7 +375,7 @@ def test_a_copy_to_postgresql_interrupted_after_every_single_batch_still_arrives
         except InterruptedCopyError:
             interruptions += 1
             with pytest.raises(StoreError, match="unfinished copy"):
-                PostgresStore(address, busy_timeout_s=5).schema_version()
+                PostgresStore(address, busy_timeout_s=60).schema_version()
 
     assert interruptions > 15
     assert outcome.is_same
@@ -406,7 +408,7 @@ def test_a_row_tampered_with_in_postgresql_is_found_and_put_right(
 
     assert [verdict.table for verdict in outcome.verdicts if not verdict.is_same] == ["manifests", "run_tags"]
     with pytest.raises(StoreError, match="unfinished copy"):
-        PostgresStore(address, busy_timeout_s=5).schema_version()
+        PostgresStore(address, busy_timeout_s=60).schema_version()
     assert main([str(source), address]) == 0
     assert "manifests was copied anew" in capfd.readouterr().err
 
@@ -451,7 +453,7 @@ def test_what_postgresql_cannot_hold_is_named_and_nothing_is_copied(
         assert re.search(rf"{table} +{re.escape(key)} +{column} ", said), (table, key, said)
     assert "the target cannot hold 9 values as they are, nothing was copied" in said
     assert rows(address, "SELECT count(*) FROM run_state") == [(0,)]
-    with contextlib.closing(PostgresStore(address, busy_timeout_s=5)) as store:
+    with contextlib.closing(PostgresStore(address, busy_timeout_s=60)) as store:
         assert store.schema_version() == schema.VERSION
 
 

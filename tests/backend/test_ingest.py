@@ -163,7 +163,7 @@ def test_two_requests_of_one_sender_at_once_store_each_record_once(store: Path) 
             thread.start()
         for thread in threads:
             thread.join()
-        with httpx.Client(base_url=address) as client:
+        with httpx.Client(base_url=address, timeout=60) as client:
             for run_id in runs:
                 assert values(client, run_id) == [2.0, *[3.0] * 19]
             assert send(client, numbered(points(runs[0], "loss", {0: 7.0}), sender="a" * 32)).json()["stored"] == 0

@@ -40,7 +40,7 @@ def ask_mcp(url: str, use: Use[Answer], *, mode: str = "auto", token: str | None
     async def answer() -> Answer:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         async with (
-            httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+            httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
             Client(streamable_http_client(url, http_client=http), mode=mode) as client,
         ):
             return await use(client)
@@ -93,7 +93,7 @@ def test_a_client_lists_and_calls_the_tools(server: str, mode: str, path: str) -
 
     ask_mcp(server + path, use, mode=mode)
 
-    assert httpx.get(f"{server}/runs/run-1").json()["note"] == "grün"
+    assert httpx.get(f"{server}/runs/run-1", timeout=60).json()["note"] == "grün"
 
 
 @ERAS
@@ -129,9 +129,8 @@ def test_an_argument_that_no_text_can_carry_is_answered(server: str) -> None:
     }
     headers = {"MCP-Protocol-Version": version, "Mcp-Method": "tools/call", "Mcp-Name": "list_runs"}
 
-    answer = httpx.post(
-        f"{server}/mcp", content=json.dumps(call), headers={**ACCEPTED, **headers, "Content-Type": "application/json"}
-    )
+    headers |= {**ACCEPTED, "Content-Type": "application/json"}
+    answer = httpx.post(f"{server}/mcp", content=json.dumps(call), headers=headers, timeout=60)
 
     result = answer.json()["result"]
     assert result["isError"] is True
@@ -179,7 +178,7 @@ def test_the_token_of_the_caller_is_wanted_and_passed_on(store: Path) -> None:
     with serving(create_app(settings_for(store, api_token="secret-1"))) as address:
         url = f"{address}/mcp"
         for headers in ({}, {"Authorization": "Bearer secret-2"}):
-            refused = httpx.post(url, json=HELLO, headers={**ACCEPTED, **headers})
+            refused = httpx.post(url, json=HELLO, headers={**ACCEPTED, **headers}, timeout=60)
             assert refused.status_code == 401
             assert refused.json()["type"] == "urn:ai-lab:problem:unauthorized"
         with pytest.raises(ExceptionGroup) as caught:

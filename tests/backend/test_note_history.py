@@ -65,7 +65,8 @@ def test_where_no_token_is_wanted_a_change_has_no_name(ask: Ask, store: Path) ->
 
 def test_of_changes_at_once_each_tells_what_it_replaced(store: Path) -> None:
     write_runs(store, [StoredRun("run-1", note="0")])
-    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address, timeout=60) as client:
+    app = create_app(settings_for(store, busy_timeout_s=60))
+    with serving(app) as address, httpx.Client(base_url=address, timeout=60) as client:
 
         def note(number: int) -> int:
             return client.patch("/runs/run-1/note", json={"note": str(number)}).status_code

@@ -150,7 +150,7 @@ leaderboard_queries = st.fixed_dictionaries(
 )
 
 
-@settings(SUITE, max_examples=80)
+@settings(SUITE, max_examples=40)
 @given(rows=stores(), asked=st.lists(queries(), min_size=15, max_size=25), few=few_runs)
 def test_lists_exactly_the_runs_that_a_loop_finds(
     database: str, rows: list[Row], asked: list[dict[str, Any]], few: int

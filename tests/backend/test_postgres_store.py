@@ -57,7 +57,7 @@ def url_of(path: Path) -> str:
     return url
 
 
-def opened(url: str, *, busy_timeout_s: float = 5) -> PostgresStore:
+def opened(url: str, *, busy_timeout_s: float = 60) -> PostgresStore:
     return PostgresStore(url, busy_timeout_s=busy_timeout_s)
 
 

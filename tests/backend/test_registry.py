@@ -443,7 +443,8 @@ def test_a_registry_that_cannot_be_written_says_to_try_again(ask: Ask, store: Pa
 def test_the_same_metric_logged_by_many_at_once_is_one_row(store: Path) -> None:
     fill(store)
     body = {"model_name": "llama", "family": "arc", "metric_name": "acc", "value": 0.5}
-    with serving(create_app(settings_for(store))) as address, ThreadPoolExecutor(16) as pool:
+    app = create_app(settings_for(store, busy_timeout_s=60))
+    with serving(app) as address, ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: httpx.post(f"{address}/registry/metrics", json=body, timeout=60), range(16)))
         models = list(
             pool.map(

@@ -139,7 +139,7 @@ def address(store: Path) -> Iterator[str]:
 def over_mcp(address: str, headers: dict[str, str], use: Callable[[Client], Awaitable[Answer]]) -> Answer:
     async def answer() -> Answer:
         async with (
-            httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+            httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
             Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
         ):
             return await use(client)
@@ -160,5 +160,5 @@ def test_the_tools_over_mcp_act_with_the_callers_role(tokens: dict[Role, dict[st
     assert is_error
     assert "has the role 'read', and this needs 'write'" in text
     assert over_mcp(address, tokens["write"], use)[0] is False
-    (change,) = httpx.get(f"{address}/runs/run-1/notes", headers=tokens["read"]).json()
+    (change,) = httpx.get(f"{address}/runs/run-1/notes", headers=tokens["read"], timeout=60).json()
     assert (change["changed_by"], change["note"]) == ("write-user", "over MCP")

@@ -64,8 +64,8 @@ def test_behind_uvicorn_a_proxy_that_is_trusted_with_addresses_opens_nothing(
 ) -> None:
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
     with serving(create_app(settings_for(store))) as address:
-        assert httpx.get(f"{address}/runs", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
-        assert httpx.get(f"{address}/runs").status_code == 200
+        assert httpx.get(f"{address}/runs", headers={"X-Forwarded-For": "127.0.0.1"}, timeout=60).status_code == 403
+        assert httpx.get(f"{address}/runs", timeout=60).status_code == 200
 
 
 def test_a_peer_that_hung_up_before_its_address_was_known_is_not_trusted(ask: Ask, store: Path) -> None:
@@ -83,7 +83,8 @@ def test_a_unix_socket_is_this_machine(store: Path, tmp_path: Path) -> None:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost") as client:
+            transport = httpx.HTTPTransport(uds=path)
+            with httpx.Client(transport=transport, base_url="http://localhost", timeout=60) as client:
                 assert client.get("/runs").status_code == 200
         finally:
             server.should_exit = True
@@ -218,7 +219,7 @@ def test_every_answer_forbids_guessing_its_type(ask: Ask) -> None:
 
 
 def test_over_a_real_socket_a_foreign_host_is_refused(store: Path) -> None:
-    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address) as client:
+    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address, timeout=60) as client:
         assert client.get("/runs").status_code == 200
         assert client.get("/runs", headers={"Host": "evil.example"}).status_code == 421
         assert client.get("/runs", headers={"X-Forwarded-For": "8.8.8.8"}).status_code == 403

@@ -200,7 +200,7 @@ def test_the_client_downloads_what_is_stored_and_keeps_nothing_of_what_is_damage
     lab: LabClient, store: Path, tmp_path: Path
 ) -> None:
     content = os.urandom(5_000_000)
-    with httpx.Client(base_url=lab.base_url) as client:
+    with httpx.Client(base_url=lab.base_url, timeout=60) as client:
         upload(client, content)
         run_id = recorded(client, "/there/model.bin", files=[file_of(content)])
     (one,) = lab.artifacts(run_id)

@@ -313,9 +313,9 @@ def test_a_store_that_is_slow_to_name_its_tokens_stops_nothing_else(
         return slow[0]
 
     monkeypatch.setattr(service, "open_store", open_slow)
-    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address) as client:
+    with serving(create_app(settings_for(store))) as address, httpx.Client(base_url=address, timeout=60) as client:
         answers: list[int] = []
-        waiting = threading.Thread(target=lambda: answers.append(httpx.get(f"{address}/runs").status_code))
+        waiting = threading.Thread(target=lambda: answers.append(httpx.get(f"{address}/runs", timeout=60).status_code))
         waiting.start()
         while not slow or not slow[0].is_asked.wait(0.01):
             pass

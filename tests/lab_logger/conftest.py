@@ -23,7 +23,7 @@ SETTINGS = (
     *("WANDB_API_KEY", "WANDB_MODE", "WANDB_PROJECT", "WANDB_ENTITY"),
 )
 PATIENCE_S = "200"
-"""LAB_FLUSH_TIMEOUT_S where a test is about something else, and the machine may be slow."""
+"""LAB_FLUSH_TIMEOUT_S or LAB_BUSY_TIMEOUT_S where a test is about something else, and the machine may be slow."""
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 

@@ -4,11 +4,13 @@ import contextlib
 import gzip
 import hashlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 Record = dict[str, Any]
 Refusal = Callable[[Record], tuple[int, str] | None]
@@ -38,6 +40,7 @@ class ScriptedServer:
         self.url = ""
         self.token: str | None = None
         self.lock = threading.Condition()
+        self.connections = 0
         self.faults: list[Fault] = []
         self.refuse: Refusal = lambda record: None
         self.names_records = True
@@ -56,6 +59,18 @@ class ScriptedServer:
     def wait_for(self, condition: Callable[[], bool]) -> None:
         with self.lock:
             assert self.lock.wait_for(condition, timeout=120)
+
+    def wait_for_the_end_of_what_came(self) -> None:
+        """Waits until every request has been dealt with of processes that have ended, the last of which nobody awaited.
+
+        Connections are taken in the order they came, so that all of them have been once another one is answered.
+        """
+        parts = urlsplit(self.url)
+        with socket.create_connection((parts.hostname, parts.port)) as last:
+            last.sendall(b"no-request\r\n")
+            while last.recv(1_000):
+                pass
+        self.wait_for(lambda: self.connections == 0)
 
     def of_kind(self, kind: str) -> list[Record]:
         return [record for record in self.records if record["kind"] == kind]
@@ -161,6 +176,20 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
+    scripted: ScriptedServer
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._count(1)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self.scripted.lock:
+            self.scripted.connections += change
+            self.scripted.lock.notify_all()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that was killed in the middle is no news."""
@@ -172,6 +201,7 @@ def scripted_server(port: int = 0) -> Iterator[ScriptedServer]:
     scripted = ScriptedServer()
     handler = type("Handler", (_Handler,), {"scripted": scripted})
     http = _Http(("127.0.0.1", port), handler)
+    http.scripted = scripted
     scripted.url = f"http://127.0.0.1:{http.server_address[1]}"
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

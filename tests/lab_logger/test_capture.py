@@ -2,13 +2,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lab_logger import capture, record
+from lab_logger import capture, programs, record
 from lab_logger.capture import command_line, git_state, python_version, source_directory
 
 
@@ -24,6 +25,7 @@ def git(folder: Path, *arguments: str) -> str:
 def _own_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setattr(capture, "GIT_TIMEOUT_S", 120.0)  # git is slow on a busy machine
 
 
 @pytest.fixture
@@ -225,7 +227,11 @@ def test_a_git_that_hangs_on_the_diff_leaves_the_commit(
     program_called("git", folder=tmp_path / "bin", script=script)
     commit = git(repository, "rev-parse", "HEAD")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
-    monkeypatch.setattr(capture, "GIT_TIMEOUT_S", 1.5)
+
+    def ask(argv: Sequence[str], *, timeout_s: float, **options: Any) -> programs.Answer | None:
+        return programs.ask(argv, timeout_s=0.2 if "diff" in argv else timeout_s, **options)
+
+    monkeypatch.setattr(capture, "ask", ask)
 
     assert git_state(repository) == capture.GitState(commit, None)
 

@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 
 LIBS = Path(__file__).parents[2] / "libs"
+PATIENCE_S = "200"
+"""How long W&B is waited for: it starts a process of its own, and the machine may be slow."""
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -41,6 +43,8 @@ class Script:
             "WANDB_DATA_DIR": str(self.folder / "data"),
             "WANDB_CACHE_DIR": str(self.folder / "cache"),
             "WANDB_ERROR_REPORTING": "false",
+            "WANDB_FINISH_TIMEOUT_S": PATIENCE_S,
+            "WANDB__SERVICE_WAIT": PATIENCE_S,
             **settings,
         }
         return subprocess.run(

@@ -1,5 +1,6 @@
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,11 @@ def folder(project: Path) -> Path:
 
 
 @pytest.fixture
-def kept(folder: Path) -> Outbox:
-    return outboxes.create(URL, [folder])
+def kept(folder: Path) -> Iterator[Outbox]:
+    kept = outboxes.create(URL, [folder])
+    yield kept
+    if not kept.is_closed:
+        kept.close()
 
 
 def keep(kept: Outbox, *records: tuple[str, int]) -> None:

@@ -36,9 +36,14 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        assert ask(["sh", "-c", f"exec 9>'{fifo}'; echo x >&9; sleep 600 & wait"], timeout_s=1.0, max_bytes=1) is None
         os.set_blocking(reader, True)
-        assert os.read(reader, 10) == b"x\n"
+        said = b""
+        for timeout_s in (1.0, 10.0, 100.0):  # until it hangs, and is not just slow to start
+            hangs = ["sh", "-c", f"exec 9>'{fifo}'; echo x >&9; sleep 600 & wait"]
+            assert ask(hangs, timeout_s=timeout_s, max_bytes=1) is None
+            if said := os.read(reader, 10):
+                break
+        assert said == b"x\n"
         assert os.read(reader, 10) == b""  # the end comes when the last process holding it is gone
     finally:
         os.close(reader)

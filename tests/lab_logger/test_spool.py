@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +17,10 @@ def tag(name: str) -> Write:
 
 
 @pytest.fixture
-def opened(store: Path) -> EmbeddedStore:
-    return EmbeddedStore(store, busy_timeout_s=1)
+def opened(store: Path) -> Iterator[EmbeddedStore]:
+    opened = EmbeddedStore(store, busy_timeout_s=1)
+    yield opened
+    opened.close()
 
 
 def kept_in(path: Path, *texts: str) -> None:

@@ -31,6 +31,7 @@ def left(scripted: ScriptedServer, script: Scripts) -> str:
     """A run whose process has ended before anything was sent."""
     scripted.faults = [Fault(503)] * 1_000
     (run_id,) = script(RECORDS, env=UNSENT, check=False).lines
+    scripted.wait_for_the_end_of_what_came()
     scripted.faults = []
     return run_id
 

@@ -346,10 +346,10 @@ def test_a_registry_that_is_there_is_replaced_only_on_request(db: Database) -> N
 
 
 def test_a_server_that_does_not_answer_is_said_without_its_password() -> None:
-    words = ("exists", "--model", "m", "--db", "postgresql://ada:s3cr3t@127.0.0.1:46007/lab")
+    words = ("exists", "--model", "m", "--db", "postgresql://ada:s3cr3t@127.0.0.1:7/lab")
     refused = _run(*words)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "postgresql://ada@127.0.0.1:46007/lab" in refused.stderr
+    assert "postgresql://ada@127.0.0.1:7/lab" in refused.stderr
     assert "s3cr3t" not in refused.stderr + _json(*words, exit_code=1)["error"]
 
 

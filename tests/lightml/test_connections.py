@@ -24,8 +24,8 @@ from lightml.schema import TABLES
 from lightml.search import model_exists
 from tests.registry_servers import fresh_address
 
-SECRET = "postgresql://ada:s3cr3t@127.0.0.1:46007/lab"
-"""An address where nothing listens."""
+SECRET = "postgresql://ada:s3cr3t@127.0.0.1:7/lab"
+"""An address where nothing listens: no program is given so low a port by chance."""
 
 
 def test_no_path_means_the_trackers_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,8 +105,8 @@ def test_what_a_database_cannot_hold_is_refused_in_words(place: Database) -> Non
 
 
 def test_no_word_about_a_server_holds_its_password() -> None:
-    assert str(Address(SECRET)) == repr(Address(SECRET)) == "postgresql://ada@127.0.0.1:46007/lab"
-    with pytest.raises(RegistryUnavailableError, match=r"ada@127\.0\.0\.1:46007/lab") as caught:
+    assert str(Address(SECRET)) == repr(Address(SECRET)) == "postgresql://ada@127.0.0.1:7/lab"
+    with pytest.raises(RegistryUnavailableError, match=r"ada@127\.0\.0\.1:7/lab") as caught:
         list_runs(SECRET)
     assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
 
@@ -114,10 +114,10 @@ def test_no_word_about_a_server_holds_its_password() -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "postgresql://ada:s3cr3t@more@127.0.0.1:46007/lab",
-        "postgresql://ada:12/s3cr3t@127.0.0.1:46007/lab",
-        "postgresql://ada:s3cr3t more@127.0.0.1:46007/lab",
-        "postgresql://ada@127.0.0.1:46007/lab?password=s3cr3t&nonsense",
+        "postgresql://ada:s3cr3t@more@127.0.0.1:7/lab",
+        "postgresql://ada:12/s3cr3t@127.0.0.1:7/lab",
+        "postgresql://ada:s3cr3t more@127.0.0.1:7/lab",
+        "postgresql://ada@127.0.0.1:7/lab?password=s3cr3t&nonsense",
         "postgresql://ada:%zzs3cr3t@127.0.0.1/lab",
     ],
 )
