@@ -1,12 +1,17 @@
+import asyncio
+import threading
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
+from starlette.types import Receive, Scope, Send
 
+from backend.api import create_app
+from backend.config import Settings
 from scripts.dashboard import dashboard
 from tests.e2e.conftest import Visit, visiting
 from tests.e2e.stores import N_RUNS, Lab
-from tests.live_server import unused_address
+from tests.live_server import serving, unused_address
 
 PAGES = ["Home", "Runs", "Run", "Compare", "Leaderboard", "Models", "Assistant"]
 ADDRESSES = ["/", "/runs", "/run", "/compare", "/leaderboard", "/models", "/assistant"]
@@ -52,6 +57,39 @@ def test_every_page_is_reached_from_every_other_by_its_name(visit: Visit) -> Non
         expect(page.get_by_test_id("stHeading").first).to_have_text(headings.get(name, name))
         expect(page).to_have_url(f"{visit.url}{address}")
         visit.settle()
+
+
+class Hesitating:
+    """A server that answers nobody who is there until it is let go on."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._app = create_app(Settings(db_path=lab.store, artifact_roots=(lab.folder,)))
+        self.goes_on = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/whoami":
+            await asyncio.to_thread(self.goes_on.wait)
+        await self._app(scope, receive, send)
+
+
+def test_windows_that_are_drawn_at_the_same_moment_show_the_same_page(context: BrowserContext, lab: Lab) -> None:
+    app = Hesitating(lab)
+    with (
+        serving(app) as server,
+        dashboard(server) as url,
+        visiting(context, url) as first,
+        visiting(context, url) as second,
+    ):
+        try:
+            for visit in (first, second):
+                visit.page.goto(f"{url}/run?id={lab.best}")
+                expect(visit.page.get_by_role("navigation").get_by_role("link", name="Leaderboard")).to_be_visible()
+        finally:
+            app.goes_on.set()
+        for visit in (first, second):
+            visit.settle()
+            expect(visit.page.get_by_label("Note", exact=True)).to_be_visible()
+            visit.check()
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,12 @@
 Owns the addresses: a link to a page is made from here.
 """
 
+import copy
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 _HERE: Final = Path(__file__).parent
 
@@ -22,3 +24,11 @@ PAGES: Final = {
     "assistant": st.Page(_HERE / "assistant.py", title="Assistant", icon=":material/chat:", url_path="assistant"),
 }
 """The pages by name."""
+
+
+def pages_to_run() -> list[StreamlitPage]:
+    """Gives the pages for one run of the dashboard.
+
+    Streamlit notes on a page whether it may be run now. Sessions run side by side, so each run has pages of its own.
+    """
+    return [copy.copy(page) for page in PAGES.values()]
