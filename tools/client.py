@@ -1,13 +1,13 @@
 """The HTTP client of the ai-lab server: `LabClient` for scripts and pages, `AsyncLabClient` for tools.
 
-Owns connections, timeouts, and turning what goes wrong on the way into errors of `errors`. What is said to the server
-is `calls`. Nothing else in the project talks to the server.
+Owns sending and receiving. The way to the server, and what goes wrong on it, is `connection`; what is said to it is
+`calls`. Nothing else in the project talks to the server.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
@@ -31,104 +31,20 @@ from backend.models import (
     Version,
 )
 from tools import calls
-from tools.address import server_address
 from tools.calls import AgentEngine, AgentReply, Call, LeaderboardOptions, RunFilters, RunPage
-from tools.errors import FileTooLargeError, ServerTimeoutError, ServerUnreachableError, UnexpectedAnswerError
+from tools.connection import BROKEN, CONNECT_RETRIES, LIMITS, TIMEOUT, Connection, check_size, may_repeat
 from tools.registry_client import AsyncRegistryClient, RegistryClient
 from tools.whole_file import whole_file
 
 if TYPE_CHECKING:
     from tools.agent_stream import AgentEvent
 
-TIMEOUT = httpx.Timeout(connect=5.0, read=60.0, write=30.0, pool=10.0)
-"""In seconds. Reading waits longer than the server's own writes do for another writer; the agent's answer is waited for
-longer still."""
-
-CONNECT_RETRIES = 2
-"""How often a connection that was not made is tried again."""
-
-_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
-"""What a request meets on an idle connection that the server closes at that moment, or while the server starts anew. A
-request that changes nothing is sent once more, on a new connection; one that may change something never is."""
-
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
-"""An idle connection is given up before the server closes it, after 5 s, under a request that is on its way."""
-
 _CHUNK_BYTES = 1 << 20
 
 Answer = TypeVar("Answer")
 
 
-class _Client:
-    """What both clients are made from: the server's address, the headers, the options of an httpx client."""
-
-    def __init__(self, base_url: str | None, token: str | None, timeout: httpx.Timeout) -> None:
-        self.base_url, token = server_address(base_url, token=token)
-        """Where the server is."""
-        self._options: dict[str, Any] = {
-            "base_url": self.base_url,
-            "headers": {} if token is None else {"Authorization": f"Bearer {token}"},
-            "timeout": timeout,
-        }
-        self._timeout = timeout
-
-    def _timeout_of(self, call: Call[Answer]) -> httpx.Timeout:
-        """Gives how long to wait for a call: as long as the client was told to, else as long as the call needs."""
-        if call.read_timeout_s is None or self._timeout != TIMEOUT:
-            return self._timeout
-        return httpx.Timeout(connect=TIMEOUT.connect, read=call.read_timeout_s, write=TIMEOUT.write, pool=TIMEOUT.pool)
-
-    def _request_of(self, call: Call[Answer]) -> dict[str, Any]:
-        return {
-            "method": call.method,
-            "url": call.path,
-            "params": call.query,
-            "json": call.body,
-            "timeout": self._timeout_of(call),
-        }
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Raises what httpx says about the way to the server as errors of this package."""
-        try:
-            yield
-        except httpx.ConnectTimeout as error:
-            raise self._unreachable("no connection in time") from error
-        except httpx.TimeoutException as error:
-            raise ServerTimeoutError(
-                f"the server at {self.base_url} did not answer in time; it may be busy, ask again"
-            ) from error
-        except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
-            raise UnexpectedAnswerError(
-                f"the answer from {self.base_url} broke off or is no HTTP ({error}); check LAB_SERVER_URL, ask again"
-            ) from error
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise self._unreachable(str(error)) from error
-
-    def _unreachable(self, why: str) -> ServerUnreachableError:
-        return ServerUnreachableError(
-            f"no ai-lab server answers at {self.base_url} ({why}); start it with `make serve`, "
-            "or set LAB_SERVER_URL to where it is"
-        )
-
-
-def _may_repeat(call: Call[Any]) -> bool:
-    return call.method == "GET" or call.changes_nothing
-
-
-def _check_size(response: httpx.Response, max_bytes: int | None, *, received: int = 0) -> None:
-    """Refuses a file by the size that its answer announces, or by what of it has come.
-
-    Raises:
-        FileTooLargeError: It has more than `max_bytes`.
-    """
-    announced = response.headers.get("Content-Length", "")
-    size_bytes = int(announced) if announced.isdecimal() else None
-    if max_bytes is not None and max(size_bytes or 0, received) > max_bytes:
-        raise FileTooLargeError(max_bytes, size_bytes=size_bytes)
-
-
-class LabClient(_Client):
+class LabClient(Connection):
     """A client that waits for each answer. Use it as a context manager, or close it.
 
     Each method raises a `LabClientError`: `ServerUnreachableError` when nothing answers, `NotFoundError` for an unknown
@@ -286,11 +202,11 @@ class LabClient(_Client):
             if not response.is_success:
                 response.read()
             calls.check(response)
-            _check_size(response, max_bytes)
+            check_size(response, max_bytes)
             with whole_file(Path(to)) as file:
                 for chunk in response.iter_bytes(_CHUNK_BYTES):
                     file.write(chunk)
-                    _check_size(response, max_bytes, received=file.tell())
+                    check_size(response, max_bytes, received=file.tell())
                 return file.tell()
 
     def set_note(self, run_id: str, note: str | None) -> RunDetail:
@@ -333,15 +249,15 @@ class LabClient(_Client):
         with self._translated():
             try:
                 response = self._http.request(**request)
-            except _BROKEN:
-                if not _may_repeat(call):
+            except BROKEN:
+                if not may_repeat(call):
                     raise
                 response = self._http.request(**request)
         calls.check(response)
         return call.read(response)
 
 
-class AsyncLabClient(_Client):
+class AsyncLabClient(Connection):
     """A client to await, with the same arguments, methods, answers and errors as `LabClient`."""
 
     def __init__(
@@ -456,11 +372,11 @@ class AsyncLabClient(_Client):
                 if not response.is_success:
                     await response.aread()
                 calls.check(response)
-                _check_size(response, max_bytes)
+                check_size(response, max_bytes)
                 with whole_file(Path(to)) as file:
                     async for chunk in response.aiter_bytes(_CHUNK_BYTES):
                         await asyncio.to_thread(file.write, chunk)
-                        _check_size(response, max_bytes, received=file.tell())
+                        check_size(response, max_bytes, received=file.tell())
                     return file.tell()
 
     async def set_note(self, run_id: str, note: str | None) -> RunDetail:
@@ -499,8 +415,8 @@ class AsyncLabClient(_Client):
         with self._translated():
             try:
                 response = await self._http.request(**request)
-            except _BROKEN:
-                if not _may_repeat(call):
+            except BROKEN:
+                if not may_repeat(call):
                     raise
                 response = await self._http.request(**request)
         calls.check(response)

@@ -13,10 +13,14 @@ from pathlib import Path
 import httpx
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from benchmarks.servers import held_port
+
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = Path(__file__).with_name("training.py")
 PATIENCE_S = 240
 """How long something is waited for that comes, however busy the machine is."""
+_ports = contextlib.ExitStack()
+"""Holds the ports of servers until this process ends, so that no other program is given one while a server is dead."""
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -26,30 +30,11 @@ def environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "WANDB_MODE": "disabled", **settings}
 
 
-_held: list[socket.socket] = []
-
-
-def _unused_port() -> int:
-    """Gives a port for a server process to listen at, now and after each of its deaths, that no other program is given.
-
-    A socket that does not listen holds it for as long as this process lives; who connects meanwhile is refused.
-    """
-    holder = socket.socket()
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind(("127.0.0.1", 0))
-    port: int = holder.getsockname()[1]
-    if sys.platform == "linux":
-        _held.append(holder)
-    else:
-        holder.close()  # elsewhere no second socket may be bound to it
-    return port
-
-
 class Server:
     """A server process on a port of its own, started again on the same one after it was killed."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
-        self.port = _unused_port()
+        self.port = _ports.enter_context(held_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._settings = settings

@@ -8,7 +8,8 @@ import pytest
 
 from tools import calls
 from tools.calls import AgentReply
-from tools.client import TIMEOUT, AsyncLabClient, LabClient
+from tools.client import AsyncLabClient, LabClient
+from tools.connection import TIMEOUT
 from tools.errors import InvalidRequestError, ServerTimeoutError, StoreUnavailableError, UnexpectedAnswerError
 
 ADDRESS = "http://127.0.0.1:8000"

@@ -20,7 +20,8 @@ from backend.api import create_app
 from backend.config import Settings
 from tests.live_server import serving, unused_address
 from tests.tools.conftest import Recorded
-from tools.client import LIMITS, AsyncLabClient, LabClient
+from tools.client import AsyncLabClient, LabClient
+from tools.connection import LIMITS
 from tools.errors import (
     AmbiguousRunError,
     ApiError,
